@@ -1,0 +1,201 @@
+"""The sets that arguments come from: where to draw them and how far a probe may go.
+
+A domain answers four questions about one array argument: what a typical value is (`sample`), whether a value
+lies inside (`contains`), which directions stay inside (`tangent`), and how far one may go along such a
+direction (`reach`).  The estimator never evaluates a function outside a declared domain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Sizes = Mapping[str, int]
+
+
+@runtime_checkable
+class Domain(Protocol):
+    """A set of arrays.  See `Interval`, `Simplex` and `Classes` for the ones that come with the package."""
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether a derivative with respect to such an argument makes sense."""
+        ...
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
+        """Draw one value of the given shape; `sizes` resolves named sizes such as ``Classes("n")``."""
+        ...
+
+    def contains(self, x: Array) -> bool:
+        """Whether `x` lies in the domain."""
+        ...
+
+    def tangent(self, x: Array, direction: Array) -> Array:
+        """Project `direction` so that a small step from `x` along it stays in the domain."""
+        ...
+
+    def reach(self, x: Array, direction: Array) -> tuple[float, float]:
+        """Largest steps ``(backward, forward)`` from `x` along `direction` that stay in the domain."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Real arrays whose entries lie strictly between `low` and `high`.
+
+    Parameters
+    ----------
+    low, high : float
+        The ends, excluded.  The default is the whole real line.
+    kinks : tuple of float
+        Points at which the function has no derivative.  Samples keep a distance of 1e-2 (times the
+        point's size, if that is larger than one) from them; probes do not avoid them.
+    spread : float
+        Typical size of the samples: the standard deviation on the real line; on half-lines and
+        bounded intervals that of the logarithm or the logit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> positive = Interval(0.0)
+    >>> positive.contains(np.array([1e-300, 5.0])), positive.contains(np.array([0.0]))
+    (True, False)
+    >>> positive.reach(np.array([2.0, 3.0]), np.array([1.0, -1.0]))
+    (2.0, 3.0)
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    kinks: tuple[float, ...] = ()
+    spread: float = 2.0
+
+    @property
+    def differentiable(self) -> bool:
+        """Always true: an interval has interior points."""
+        return True
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
+        """Draw float64 entries that cover several magnitudes of the interval."""
+        del sizes
+        x = np.asarray(self._from_normal(self.spread * rng.standard_normal(shape)))
+        for kink in self.kinks:
+            gap = 1e-2 * max(1.0, abs(kink))
+            near = np.abs(x - kink) < gap
+            side = np.where(x < kink, -1.0, 1.0)
+            x = np.where(near, kink + side * gap * (1.0 + rng.random(shape)), x)
+        return x
+
+    def _from_normal(self, g: Array) -> Array:
+        if math.isinf(self.low) and math.isinf(self.high):
+            return g
+        if math.isinf(self.high):
+            return np.asarray(self.low + np.exp(g))
+        if math.isinf(self.low):
+            return np.asarray(self.high - np.exp(g))
+        return np.asarray(self.low + (self.high - self.low) / (1.0 + np.exp(-g)))
+
+    def contains(self, x: Array) -> bool:
+        """Whether every entry lies strictly inside; NaN does not."""
+        return bool(np.all((x > self.low) & (x < self.high)))
+
+    def tangent(self, x: Array, direction: Array) -> Array:
+        """Every direction stays inside for a small step."""
+        del x
+        return direction
+
+    def reach(self, x: Array, direction: Array) -> tuple[float, float]:
+        """Distance to the nearest end backward and forward, in multiples of `direction`."""
+        if math.isinf(self.low) and math.isinf(self.high):
+            return math.inf, math.inf
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            to_low = (x - self.low) / np.abs(direction)
+            to_high = (self.high - x) / np.abs(direction)
+        moving = direction != 0
+        up = direction > 0
+        forward = np.where(up, to_high, to_low)[moving]
+        backward = np.where(up, to_low, to_high)[moving]
+        return float(backward.min(initial=math.inf)), float(forward.min(initial=math.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class Simplex:
+    """Arrays whose rows along the last axis are probability vectors with positive entries.
+
+    Directions are projected to sum to zero along that axis, so probes keep the rows' sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Simplex().tangent(np.full(4, 0.25), np.array([1.0, 0.0, 0.0, 0.0]))
+    array([ 0.75, -0.25, -0.25, -0.25])
+    """
+
+    @property
+    def differentiable(self) -> bool:
+        """True, along directions that sum to zero."""
+        return True
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
+        """Draw rows uniformly from the simplex (flat Dirichlet)."""
+        del sizes
+        x = rng.standard_exponential(shape)
+        return np.asarray(x / x.sum(axis=-1, keepdims=True))
+
+    def contains(self, x: Array) -> bool:
+        """Whether every entry is positive and every row sums to one within rounding."""
+        if x.ndim == 0 or x.size == 0 or not np.all(x > 0):
+            return False
+        slack = 4 * x.shape[-1] * np.finfo(x.dtype).eps
+        return bool(np.all(np.abs(x.sum(axis=-1) - 1) <= slack))
+
+    def tangent(self, x: Array, direction: Array) -> Array:
+        """Subtract each row's mean, so that the step keeps the row's sum."""
+        del x
+        return np.asarray(direction - direction.mean(axis=-1, keepdims=True))
+
+    def reach(self, x: Array, direction: Array) -> tuple[float, float]:
+        """Distance to the first entry that would vanish."""
+        return Interval(0.0).reach(x, direction)
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Integer class labels ``0 … count−1``; not differentiable.
+
+    Parameters
+    ----------
+    count : str or int
+        The number of classes, or the name of the size that gives it.
+    """
+
+    count: str | int
+
+    @property
+    def differentiable(self) -> bool:
+        """Always false: labels are integers."""
+        return False
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
+        """Draw labels uniformly."""
+        count = sizes[self.count] if isinstance(self.count, str) else self.count
+        return rng.integers(0, count, shape)
+
+    def contains(self, x: Array) -> bool:
+        """Whether `x` holds non-negative integers (the count is known only with the sizes)."""
+        return bool(np.issubdtype(x.dtype, np.integer) and np.all(x >= 0))
+
+    def tangent(self, x: Array, direction: Array) -> Array:
+        """No direction stays inside: zero."""
+        del x
+        return np.zeros_like(direction)
+
+    def reach(self, x: Array, direction: Array) -> tuple[float, float]:
+        """No step stays inside: zero."""
+        del x, direction
+        return 0.0, 0.0

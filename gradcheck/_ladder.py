@@ -1,0 +1,289 @@
+"""Extrapolation on a ladder of symmetric steps, with rounding and truncation carried along.
+
+One component of φ along a line is sampled at ±h for h = unit·2⁻ᵏ.  Each *rung* k gives the central slope
+D(h) = (φ(h) − φ(−h))/2h, whose error is even in h for smooth φ, and the bend B(h) = (φ(h) − 2φ(0) + φ(−h))/2h, half
+the difference of the one-sided slopes, which vanishes linearly in h for smooth φ and tends to a constant at a kink.
+
+A *window* of four rungs is extrapolated to h = 0 (Richardson 1911; Ridders 1982).  Its radius is
+
+* the truncation: a multiple of the last corrections of the table, which must shrink from column to column, plus
+* the rounding: the noise of φ carried through the weights of the table, which are solved in exact rationals.
+
+The noise is the larger of a model (half an ulp of φ and of the argument) and what the finest rungs show: there the
+slopes differ by noise alone, so that their differences measure it, in the spirit of Hamming's difference table and of
+Moré & Wild's ECnoise (2011).  It is inflated by the chi-square quantile of the number of samples.
+
+A window counts only if finer rungs agree with it within the noise.  That is what keeps an aliased pair of coarse steps
+(sin 1000x at h = 0.1) or a kink close by from passing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gradcheck._line import Line
+
+BASE = 4  # the coarsest rung of the first window: steps of 1/16 of the argument's size
+WIDTH = 4  # rungs in a window: three extrapolations, truncation of order h⁸
+CHECK = 13  # the fine rung that a first window must agree with
+STRIDE = 3  # spacing of the rungs of a survey
+ONE_SIDED_WIDTH = 6
+_COARSEST = -40
+_NOISE_TRIPLES = 5
+_SIGMAS = 3.0  # how many standard deviations of noise a radius covers
+_TRUNCATION_SAFETY = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """φ at ±step; `slope` and `bend` are NaN where a side is missing."""
+
+    step: float
+    plus: float
+    minus: float
+    slope: float
+    bend: float
+    flat: bool
+
+    @property
+    def finite(self) -> bool:
+        """Whether both sides exist."""
+        return math.isfinite(self.slope) and math.isfinite(self.bend)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An extrapolated derivative and the parts of its radius."""
+
+    start: int
+    value: float
+    truncation: float
+    rounding: float
+    curvature: float
+    tail: Rung
+
+    @property
+    def radius(self) -> float:
+        """What is meant to contain the error."""
+        return self.truncation + self.rounding
+
+    def slope_at(self, step: float) -> float:
+        """Return the slope that the window's polynomial has at a finer step."""
+        return self.value + (self.tail.slope - self.value) * (step / self.tail.step) ** 2
+
+    def bend_at(self, step: float) -> float:
+        """Return the bend that the window's polynomial has at a finer step."""
+        return self.curvature * step
+
+
+def _central_weights(width: int) -> tuple[float, ...]:
+    """Weights of the slopes at h, h/2, … that cancel h², h⁴, …: products of h_m²/(h_m² − h_k²)."""
+    squares = [Fraction(1, 4**k) for k in range(width)]
+    return tuple(
+        float(math.prod(m / (m - own) for m in squares if m != own)) for own in squares
+    )
+
+
+def _one_sided_weights(width: int) -> tuple[float, ...]:
+    steps = [Fraction(1, 2**k) for k in range(width)]
+    return tuple(float(math.prod(m / (m - own) for m in steps if m != own)) for own in steps)
+
+
+# Rounding of an extrapolated slope in units of σ/h of the coarsest rung.  A central slope has the noise of two values,
+# each of deviation σ; one-sided slopes share the value at the origin.
+_CENTRAL_GAIN = math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(WIDTH)))) / math.sqrt(2)
+_ONE_SIDED_GAIN = math.hypot(
+    *(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
+    sum(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
+)
+# Upper 99.5 % bound of a standard deviation over its estimate from m samples: √(m / χ²_m(0.005)).
+_CONFIDENCE = {1: 160.0, 2: 14.2, 3: 6.5, 4: 4.4, 5: 3.5, 6: 3.0, 7: 2.7, 8: 2.45, 9: 2.3, 10: 2.15}
+
+
+class Component:
+    """One component of φ on a lazily evaluated ladder.
+
+    Parameters
+    ----------
+    line : Line
+        Where values come from; its cache is shared by all components of a vector.
+    index : int
+        Which entry of φ.
+    """
+
+    __slots__ = ("depth", "index", "line", "origin", "rungs")
+
+    def __init__(self, line: Line, index: int, depth: int) -> None:
+        self.line = line
+        self.index = index
+        self.depth = depth
+        self.origin = float(line.origin[index])
+        self.rungs: dict[int, Rung] = {}
+
+    def rung(self, k: int) -> Rung:
+        """Return rung k, evaluating φ at ±h if no component has asked for it yet."""
+        if k not in self.rungs:
+            h = math.ldexp(self.line.unit, -k)
+            plus = float(self.line.value(h)[self.index])
+            minus = float(self.line.value(-h)[self.index])
+            up, down = plus - self.origin, minus - self.origin
+            self.rungs[k] = Rung(
+                step=h,
+                plus=plus,
+                minus=minus,
+                # halved before they are added, so that values near the largest float don't overflow
+                slope=(plus / 2 - minus / 2) / h,
+                bend=(up / 2 + down / 2) / h,
+                flat=up == 0.0 and down == 0.0,
+            )
+        return self.rungs[k]
+
+    def known(self) -> list[int]:
+        """The evaluated rungs with both sides, coarsest first."""
+        return sorted(k for k, r in self.rungs.items() if r.finite)
+
+    # -- noise -----------------------------------------------------------------------------------
+
+    def modelled_noise(self, rungs: Sequence[Rung] = ()) -> float:
+        """Half an ulp of the largest value and of the argument: no code can promise less."""
+        known = rungs or [self.rungs[k] for k in self.known() if k >= BASE]
+        largest = max((max(abs(r.plus), abs(r.minus)) for r in known), default=0.0)
+        slope = min((abs(r.slope) for r in known), default=0.0)
+        value = self.line.eps * max(abs(self.origin), largest)
+        argument = self.line.argument_eps * slope * self.line.unit
+        return 0.5 * (value + argument)
+
+    def noise_beside(self, w: Window) -> float:
+        """Noise of φ as the rungs finer than a window show it: their distance from its polynomial."""
+        samples: list[float] = []
+        for k in self.known():
+            r = self.rungs[k]
+            if k >= w.start + WIDTH and not r.flat:
+                samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
+                samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - w.bend_at(r.step)))
+        return self._upper(samples)
+
+    def fine_noise(self) -> float:
+        """Noise of φ as the finest rungs show it by themselves.
+
+        There a smooth φ has slopes v + ch² and bends bh (or J + bh at a kink); three neighbouring
+        rungs eliminate v and c, two eliminate b or J, and what is left is noise.
+        """
+        fine = [self.rungs[k] for k in self.known() if k >= BASE and not self.rungs[k].flat]
+        samples: list[float] = []
+        for a, b, c in list(zip(fine, fine[1:], fine[2:], strict=False))[-_NOISE_TRIPLES:]:
+            curve = (c.step**2 - b.step**2) / (b.step**2 - a.step**2)
+            slope = c.slope - b.slope - (b.slope - a.slope) * curve
+            bend = min(abs(c.bend - b.bend * (c.step / b.step)), abs(c.bend - b.bend))
+            samples.append(math.sqrt(2.0) * c.step * abs(slope))
+            samples.append(math.sqrt(2.0 / 3.0) * c.step * bend)
+        return self._upper(samples)
+
+    def _upper(self, samples: Sequence[float]) -> float:
+        """Upper bound of the standard deviation behind some samples of noise, never below the model."""
+        model = 3.0 * self.modelled_noise()
+        if not samples:
+            return model
+        rms = math.hypot(*samples) / math.sqrt(len(samples))
+        return max(model, _CONFIDENCE[min(len(samples), max(_CONFIDENCE))] * rms)
+
+    # -- windows ---------------------------------------------------------------------------------
+
+    def window(self, start: int, noise: float) -> Window | None:
+        """Extrapolate rungs start … start+3; None where they don't look like a smooth function's."""
+        rungs = [self.rung(start + k) for k in range(WIDTH)]
+        if not all(r.finite for r in rungs):
+            return None
+        noise = self._noise_in(rungs, noise)
+        rounding = _SIGMAS * noise * _CENTRAL_GAIN / rungs[0].step
+        value, corrections = _extrapolate([r.slope for r in rungs], ratio=4)
+        if not _shrinking(corrections, rounding):
+            return None
+        bends = [abs(r.bend) for r in rungs]
+        if bends[-1] > max(max(bends[:-1]) / 3, 2 * _SIGMAS * noise / rungs[-1].step):
+            return None
+        curvature, _ = _extrapolate([r.bend / r.step for r in rungs], ratio=4)
+        return Window(
+            start=start,
+            value=value,
+            truncation=_truncation(corrections),
+            rounding=rounding + self.line.eps * abs(value),
+            curvature=curvature,
+            tail=rungs[-1],
+        )
+
+    def _noise_in(self, rungs: Sequence[Rung], noise: float) -> float:
+        """Noise at large steps: at least the model there, and grown with φ where φ has grown."""
+        largest = max(max(abs(r.plus), abs(r.minus)) for r in rungs)
+        grown = max(1.0, largest / abs(self.origin)) if self.origin else 1.0
+        return max(noise * grown, 3.0 * self.modelled_noise(rungs))
+
+    def contradicted(self, w: Window, noise: float) -> bool:
+        """Whether a finer rung says otherwise than the window, beyond noise."""
+        for k in self.known():
+            r = self.rungs[k]
+            if k < w.start + WIDTH or r.flat:
+                continue
+            slack = w.radius + 2 * _SIGMAS * noise / r.step
+            if abs(r.slope - w.value) > slack + 2 * abs(w.slope_at(r.step) - w.value):
+                return True
+            if abs(r.bend) > slack + 2 * abs(w.tail.bend) * (r.step / w.tail.step):
+                return True
+        return False
+
+    def one_sided(self, side: int, start: int, noise: float) -> Window | None:
+        """Extrapolate the slopes of one side (+1 forward, −1 backward) from rungs start … start+5."""
+        slopes = []
+        for k in range(start, start + ONE_SIDED_WIDTH):
+            r = self.rung(k)
+            y = r.plus if side > 0 else r.minus
+            slopes.append(side * (y - self.origin) / r.step)
+        if not all(map(math.isfinite, slopes)):
+            return None
+        rounding = _SIGMAS * noise * _ONE_SIDED_GAIN / self.rungs[start].step
+        value, corrections = _extrapolate(slopes, ratio=2)
+        if not _shrinking(corrections, rounding):
+            return None
+        rounding += self.line.eps * abs(value)
+        tail = self.rungs[start + ONE_SIDED_WIDTH - 1]
+        return Window(start, value, _truncation(corrections), rounding, math.nan, tail)
+
+    def scale(self) -> float:
+        """The natural size of a derivative here: how far φ moves over how far t moves, on the base rungs."""
+        known = [r for k, r in self.rungs.items() if k >= BASE and r.finite]
+        return max((abs(r.slope) + abs(r.bend) for r in known), default=0.0)
+
+
+def _extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float]]:
+    """Richardson's table on steps that halve; return the corner and the sizes of the corrections that led to it.
+
+    ``ratio`` is 4 for errors in h², h⁴, … and 2 for errors in h, h², …
+    """
+    column = list(slopes)
+    corrections = []
+    factor = 1
+    while len(column) > 1:
+        factor *= ratio
+        column = [b + (b - a) / (factor - 1) for a, b in zip(column, column[1:], strict=False)]
+        corrections.append(column[-1])
+    tails = [slopes[-1], *corrections]
+    sizes = [abs(b - a) for a, b in zip(tails, tails[1:], strict=False)]
+    return tails[-1], sizes
+
+
+def _shrinking(corrections: Sequence[float], rounding: float) -> bool:
+    """Whether each correction is at most a third of the one before, down to rounding."""
+    pairs = zip(corrections, corrections[1:], strict=False)
+    return all(b <= max(a / 3, rounding) for a, b in pairs)
+
+
+def _truncation(corrections: Sequence[float]) -> float:
+    """Bound the error of the corner by its last correction, which is about the error of the column before it.
+
+    The floor guards against a last correction that is small by accident: analytic functions shrink by about
+    2⁻¹⁰ per column at these steps, so an error 2⁻¹⁴ below the last but one is as good as it gets.
+    """
+    return _TRUNCATION_SAFETY * max(corrections[-1], corrections[-2] * 2.0**-14)

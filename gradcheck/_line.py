@@ -1,0 +1,88 @@
+"""A function along a line: φ(t) = f(x + t·d), evaluated on a ladder of symmetric steps.
+
+Every evaluation of the user's function that the estimator makes goes through here: it is counted, cached, kept
+inside the declared domain, given a fresh array each time, and turned into NaN where the function raises.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Counter:
+    """Counts the calls of one function and keeps the last error that a probe met."""
+
+    calls: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """φ(t) for a curve through the point of interest.
+
+    Parameters
+    ----------
+    at : callable
+        ``at(t)`` returns the values of f at x + t·d, flattened to float64; it may raise.
+    origin : ndarray of float64
+        φ(0).
+    unit : float
+        A power of two: the size of t at which x has moved by about its own size.
+    reach : tuple of float
+        Largest |t| backward and forward that stay in the domain.
+    eps : float
+        Relative spacing of the arithmetic that f's values came in.
+    argument_eps : float
+        Relative spacing of the arithmetic that x is stored in.
+    counter : Counter
+        Shared by every line of a check.
+    """
+
+    at: Callable[[float], Values]
+    origin: Values
+    unit: float
+    reach: tuple[float, float]
+    eps: float
+    argument_eps: float
+    counter: Counter
+    _seen: dict[float, Values] = field(default_factory=dict)
+
+    def value(self, t: float) -> Values:
+        """Return φ(t); NaN outside the domain and where f raises."""
+        if t == 0.0:
+            return self.origin
+        if t not in self._seen:
+            self._seen[t] = self._evaluate(t)
+        return self._seen[t]
+
+    def _evaluate(self, t: float) -> Values:
+        limit = self.reach[1] if t > 0 else self.reach[0]
+        if abs(t) >= limit:
+            return np.full_like(self.origin, math.nan)
+        self.counter.calls += 1
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                out = self.at(t)
+        except Exception as error:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
+            self.counter.error = f"{type(error).__name__}: {error}"
+            return np.full_like(self.origin, math.nan)
+        if out.shape != self.origin.shape:
+            self.counter.error = f"f returned {out.size} values here and {self.origin.size} at x"
+            return np.full_like(self.origin, math.nan)
+        return out
+
+
+def values_of(y: Any) -> Values:
+    """Flatten what f returned to float64."""
+    return np.asarray(y, dtype=np.float64).reshape(-1)

@@ -1,0 +1,306 @@
+"""What a check found: the records, and the text that a person reads.
+
+A report's first line is the whole verdict, because that line is all that a test summary shows.  Then come the
+worst entries, the diagnosis, what was tried, and how to run the same check again.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = "gradcheck.report/1"
+_SHOWN_ENTRIES = 8
+
+
+class Outcome(enum.StrEnum):
+    """The three answers to "is this derivative right?"."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Reason(enum.StrEnum):
+    """Why a check ended as it did (a closed set)."""
+
+    AGREEMENT = "agreement"
+    CONSTANT = "constant"
+    KINK = "kink"
+    DISAGREEMENT = "disagreement"
+    SHAPE = "shape"
+    DTYPE = "dtype"
+    NONFINITE_CLAIM = "nonfinite_claim"
+    NONLINEAR = "nonlinear"
+    NONDETERMINISTIC = "nondeterministic"
+    STATE = "state"
+    ALIASING = "aliasing"
+    MUTATION = "mutation"
+    CLAIM_RAISED = "claim_raised"
+    NOISE = "noise"
+    DOMAIN = "domain"
+    EMPTY = "empty"
+    FUNCTION_RAISED = "function_raised"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongEntry:
+    """One located entry of a wrong derivative.
+
+    Parameters
+    ----------
+    argument : int
+        Position of the argument of f.
+    path : str
+        Where the array sits inside a nested argument, such as ``['w'][0]``; empty for a bare array.
+    index : tuple of int
+        Index in that array.
+    output : tuple of int or None
+        Index in f's output, where one was singled out.
+    claimed, numerical, radius : float
+        The claimed value, the numerical one, and the radius that is meant to contain the latter's error.
+    """
+
+    argument: int
+    path: str
+    index: tuple[int, ...]
+    output: tuple[int, ...] | None
+    claimed: float
+    numerical: float
+    radius: float
+
+    @property
+    def label(self) -> str:
+        """How the report names the entry, such as ``x0['w'][3, 17]``."""
+        where = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        return f"x{self.argument}{self.path}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One directional derivative that was compared.
+
+    Parameters
+    ----------
+    label : str
+        Which kind of direction.
+    claimed, numerical, radius : float
+        The claimed directional derivative, the numerical one and the radius of its error.
+    scale : float
+        The size of the terms that were summed: Σ|gᵢdᵢ| of the claim; what an error is relative to.
+    interval : tuple of float or None
+        The one-sided derivatives, where they differ (a kink).
+    reason : str
+        Why the radius is not smaller, in the estimator's words.
+    """
+
+    label: str
+    claimed: float
+    numerical: float
+    radius: float
+    scale: float
+    interval: tuple[float, float] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The mistake that the evidence looks like.
+
+    Parameters
+    ----------
+    kind : str
+        One word: ``sign``, ``factor``, ``transpose``, ``diagonal``, ``upstream``, ``reduction``,
+        ``shift``, ``entry``, ``row``, ``argument``, ``precision``, ``zero``.
+    sentence : str
+        What a person reads.
+    """
+
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcome of one check, with its evidence.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        ``pass``, ``fail`` or ``inconclusive``; ``bool(report)`` is true for ``pass`` alone.
+    reason : Reason
+        Why.
+    message : str
+        The reason in a sentence, with the values that matter.
+    name, kind : str
+        What was checked: the function's name and the kind of claim (grad, jac, vjp, jvp).
+    evaluations, claim_evaluations : int
+        Calls of f and of the claimed derivative.
+    resolution : float
+        Relative size of the smallest error that would have been reported; inf if none.
+    miss_probability : float
+        Chance that an error of that size is missed by the random directions.
+    rtol : float
+        The relative error that was tolerated.
+    seed : int
+        Reproduces the directions: pass it as ``rng=``.
+    wrong_entries : tuple of WrongEntry
+        The located entries, worst first.
+    diagnosis : Diagnosis or None
+        The mistake that it looks like.
+    probes : tuple of Probe
+        The compared directional derivatives.
+    notes : tuple of str
+        What else a reader should know.
+    """
+
+    outcome: Outcome
+    reason: Reason
+    message: str
+    name: str
+    kind: str
+    evaluations: int
+    claim_evaluations: int
+    resolution: float
+    miss_probability: float
+    rtol: float
+    seed: int
+    wrong_entries: tuple[WrongEntry, ...] = ()
+    diagnosis: Diagnosis | None = None
+    probes: tuple[Probe, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def __bool__(self) -> bool:
+        return self.outcome is Outcome.PASS
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-safe data with a ``schema`` key.
+
+        Numbers that JSON has no word for are the strings ``"inf"``, ``"-inf"`` and ``"nan"``.
+        """
+        return {
+            "schema": SCHEMA,
+            "outcome": self.outcome.value,
+            "reason": self.reason.value,
+            "message": self.message,
+            "name": self.name,
+            "kind": self.kind,
+            "evaluations": self.evaluations,
+            "claim_evaluations": self.claim_evaluations,
+            "resolution": _json_number(self.resolution),
+            "miss_probability": _json_number(self.miss_probability),
+            "rtol": _json_number(self.rtol),
+            "seed": self.seed,
+            "wrong_entries": [
+                {
+                    "argument": e.argument,
+                    "path": e.path,
+                    "index": list(e.index),
+                    "output": None if e.output is None else list(e.output),
+                    "claimed": _json_number(e.claimed),
+                    "numerical": _json_number(e.numerical),
+                    "radius": _json_number(e.radius),
+                }
+                for e in self.wrong_entries
+            ],
+            "diagnosis": None
+            if self.diagnosis is None
+            else {"kind": self.diagnosis.kind, "sentence": self.diagnosis.sentence},
+            "probes": [
+                {
+                    "label": p.label,
+                    "claimed": _json_number(p.claimed),
+                    "numerical": _json_number(p.numerical),
+                    "radius": _json_number(p.radius),
+                    "scale": _json_number(p.scale),
+                    "interval": None if p.interval is None else [_json_number(t) for t in p.interval],
+                    "reason": p.reason,
+                }
+                for p in self.probes
+            ],
+            "notes": list(self.notes),
+        }
+
+
+class GradientError(AssertionError):
+    """A derivative is wrong, or could not be judged.
+
+    Parameters
+    ----------
+    report : Report
+        The evidence; its text is the error's message.
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    def __reduce__(self) -> tuple[type[GradientError], tuple[Report]]:
+        return type(self), (self.report,)
+
+
+# A short dotted name: the first line of a test summary has room for the verdict then.
+GradientError.__module__ = "gradcheck"
+
+
+def _json_number(x: float) -> float | str:
+    return float(x) if math.isfinite(x) else repr(float(x))
+
+
+def number(x: float) -> str:
+    """Format a value to the digits that a reader compares."""
+    return f"{x:.10g}"
+
+
+def _lines(r: Report) -> list[str]:
+    lines = [f"{r.outcome.value.upper()}  {r.name} [{r.kind}]: {r.message}"]
+    if r.wrong_entries:
+        lines += ["", *_entry_table(r)]
+    elif r.outcome is not Outcome.PASS and r.probes:
+        lines += ["", *_probe_table(r)]
+    if r.diagnosis is not None:
+        lines += ["", f"  looks like: {r.diagnosis.sentence}"]
+    lines += [f"  note: {note}" for note in r.notes]
+    if math.isfinite(r.resolution):
+        lines.append(
+            f"  would have seen: an error of {r.resolution:.1e} of the gradient's size "
+            f"(chance of missing one: {r.miss_probability:.0e})"
+        )
+    lines.append(
+        f"  tried: {len(r.probes)} direction{'s' * (len(r.probes) != 1)}, {r.evaluations} evaluations of f, "
+        f"{r.claim_evaluations} of the {r.kind}; rerun with rng={r.seed}"
+    )
+    return lines
+
+
+def _entry_table(r: Report) -> list[str]:
+    with_output = any(e.output is not None for e in r.wrong_entries)
+    rows = [["entry", "claimed", "numerical", "± radius", "claimed/numerical"]]
+    for e in r.wrong_entries[:_SHOWN_ENTRIES]:
+        ratio = e.claimed / e.numerical if e.numerical else math.inf
+        out = f" of output {list(e.output)}" if with_output and e.output is not None else ""
+        rows.append(
+            [e.label + out, number(e.claimed), number(e.numerical), f"{e.radius:.1e}", f"{ratio:.6g}"]
+        )
+    lines = _aligned(rows)
+    if len(r.wrong_entries) > _SHOWN_ENTRIES:
+        lines.append(f"  … and {len(r.wrong_entries) - _SHOWN_ENTRIES} more")
+    return lines
+
+
+def _probe_table(r: Report) -> list[str]:
+    rows = [["direction", "claimed", "numerical", "± radius", ""]]
+    for p in r.probes[:_SHOWN_ENTRIES]:
+        numerical = number(p.numerical) if p.interval is None else "[{}, {}]".format(*map(number, p.interval))
+        rows.append([p.label, number(p.claimed), numerical, f"{p.radius:.1e}", p.reason])
+    return _aligned(rows)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]

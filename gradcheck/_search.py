@@ -1,0 +1,245 @@
+"""Which steps to trust: the search over ladder windows that turns a component of φ into a derivative with a radius.
+
+The cheap path takes four steps around 1/16 … 1/128 of the argument's size and one a hundred times finer; smooth,
+well-scaled functions end there after eleven evaluations.  Where these disagree, a survey walks down the ladder over all
+decades that the argument's precision allows, and the windows that finer rungs confirm compete.  Where rounding is what
+limits the radius, coarser windows are tried.  Where no symmetric window is confirmed, the two sides are extrapolated by
+themselves: if they differ, the point is a kink and the answer is an interval.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gradcheck._ladder import (
+    _COARSEST,
+    BASE,
+    CHECK,
+    ONE_SIDED_WIDTH,
+    STRIDE,
+    WIDTH,
+    Component,
+    Window,
+)
+
+_MAX_WINDOWS = 6
+_ORDINARY = 64.0  # multiples of the modelled rounding that an ordinary computation stays below
+_USEFUL = 1e-3  # a window with a larger relative radius does not end the search
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A derivative along a line, its radius, and how it came about.
+
+    Parameters
+    ----------
+    value, radius : float
+        The derivative and the radius that is meant to contain its error; inf where it can't be told.
+    reason : str
+        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain`` or ``rough``.
+    noise : float
+        Upper estimate of the standard deviation of φ's noise.
+    step : float
+        The coarsest step used.
+    scale : float
+        Natural size of a derivative here.
+    interval : tuple of float or None
+        The one-sided derivatives at a kink, smaller first, widened by their radii.
+    """
+
+    value: float
+    radius: float
+    reason: str
+    noise: float
+    step: float
+    scale: float
+    interval: tuple[float, float] | None = None
+
+
+def search(component: Component, rtol: float) -> Found:
+    """Find the derivative of one component, as accurate as `rtol` asks for or as f allows."""
+    quick, noise = _quick(component)
+    if quick is not None and _sharp(component, quick, rtol):
+        return _found(component, quick, "smooth", noise)
+    if _constant(component):
+        return _flat(component)
+    if quick is not None and noise <= _ORDINARY * component.modelled_noise():
+        # Nothing but rounding stands in the way: know it better, then take larger steps.
+        for k in (CHECK - STRIDE, CHECK + STRIDE):
+            if k <= component.depth:
+                component.rung(k)
+        noise = component.noise_beside(quick)
+        best = _coarsen(component, quick.start, noise)
+        if best is not None and _useful(component, best):
+            return _found(component, best, "noise", noise)
+    _survey(component)
+    noise = component.fine_noise()
+    best = _best_window(component, noise, rtol)
+    if best is not None and _useful(component, best):
+        sharp = best.truncation >= best.rounding or _sharp(component, best, rtol)
+        return _found(component, best, "smooth" if sharp else "noise", noise)
+    return _two_sides(component, best, noise)
+
+
+def _quick(c: Component) -> tuple[Window | None, float]:
+    """Extrapolate the first window; also return the noise that the check rung shows beside it."""
+    check = c.rung(min(CHECK, c.depth))
+    model = 3.0 * c.modelled_noise([check])
+    if not (check.finite and all(c.rung(BASE + k).finite for k in range(WIDTH))):
+        return None, model
+    window = c.window(BASE, model)
+    if window is None:
+        return None, model
+    noise = c.noise_beside(window)
+    return c.window(BASE, noise), noise
+
+
+def _confirmed(c: Component, start: int, noise: float) -> Window | None:
+    window = c.window(start, noise)
+    return None if window is None or c.contradicted(window, noise) else window
+
+
+def _useful(c: Component, w: Window) -> bool:
+    return w.radius <= _USEFUL * max(abs(w.value), c.scale())
+
+
+def _sharp(c: Component, w: Window, rtol: float) -> bool:
+    return w.radius <= rtol * max(abs(w.value), c.scale())
+
+
+def _constant(c: Component) -> bool:
+    known = c.known()
+    return bool(known) and all(c.rungs[k].flat for k in known)
+
+
+def _flat(c: Component) -> Found:
+    """φ didn't move at all: zero, to what its rounding could hide at the coarsest step."""
+    for k in range(BASE - STRIDE, BASE - 4 * STRIDE, -STRIDE):
+        r = c.rung(k)
+        if not r.finite or not r.flat:
+            break
+    flat = [r.step for r in c.rungs.values() if r.flat]
+    hidden = c.line.eps * abs(c.origin) / max(flat)
+    return Found(0.0, hidden, "constant", c.line.eps * abs(c.origin), max(flat), 0.0)
+
+
+def _coarsen(c: Component, start: int, noise: float) -> Window | None:
+    """Walk to larger steps as long as that shrinks the radius."""
+    best = _confirmed(c, start, noise)
+    a = start - STRIDE
+    while a >= _COARSEST:
+        w = _confirmed(c, a, noise)
+        if w is None or (best is not None and w.radius >= best.radius):
+            break
+        gained = best is None or w.radius < best.radius / 2
+        best = w
+        if not gained or w.truncation > w.rounding:
+            break
+        a -= STRIDE
+    return best
+
+
+def _survey(c: Component) -> None:
+    """Sample the ladder over all decades, until two rungs in a row are flat or rounding has drowned them."""
+    flat = drowned = 0
+    previous = None
+    for k in range(BASE, c.depth + 1, STRIDE):
+        r = c.rung(k)
+        flat = flat + 1 if r.finite and r.flat else 0
+        if flat >= 2:
+            return
+        if previous is not None and r.finite and previous.finite:
+            change = abs(r.slope - previous.slope)
+            rounding = 64 * c.modelled_noise() / r.step
+            drowned = drowned + 1 if abs(r.slope) / 2 < change < rounding else 0
+            if drowned >= 3:
+                return
+        previous = r
+
+
+def _best_window(c: Component, noise: float, rtol: float) -> Window | None:
+    """Try the windows that the survey makes likely, coarsest first; return the confirmed one of smallest radius."""
+    best: Window | None = None
+    tried = 0
+    for a in range(BASE, c.depth - WIDTH + 1, STRIDE):
+        if tried >= _MAX_WINDOWS:
+            break
+        if not _promising(c, a, noise):
+            continue
+        tried += 1
+        w = _confirmed(c, a, noise)
+        if w is None:
+            continue
+        if best is None or w.radius < best.radius:
+            best = w
+        if _sharp(c, best, rtol) or w.rounding > w.truncation:
+            break
+    if best is not None and best.rounding > best.truncation and not _sharp(c, best, rtol):
+        coarser = _coarsen(c, best.start, noise)
+        if coarser is not None and coarser.radius < best.radius:
+            best = coarser
+    return best
+
+
+def _promising(c: Component, a: int, noise: float) -> bool:
+    """Whether the survey's rungs a and a+3 look like a smooth function's: close slopes, a bend that shrinks."""
+    r, s = c.rung(a), c.rung(a + WIDTH - 1)
+    if not (r.finite and s.finite):
+        return False
+    slack = 6 * noise / s.step
+    close = abs(r.slope - s.slope) <= max(0.3 * max(abs(s.slope), abs(r.bend)), slack)
+    shrinking = abs(s.bend) <= max(abs(r.bend) / 3, slack)
+    return close and shrinking
+
+
+def _two_sides(c: Component, best: Window | None, noise: float) -> Found:
+    """Extrapolate each side by itself: a kink, the edge of a domain, a jump, or nothing that can be told."""
+    forward, backward = _side(c, +1, noise), _side(c, -1, noise)
+    if forward is not None and backward is not None:
+        low = min(forward.value - forward.radius, backward.value - backward.radius)
+        high = max(forward.value + forward.radius, backward.value + backward.radius)
+        gap = abs(forward.value - backward.value)
+        size = max(abs(forward.value), abs(backward.value), c.scale())
+        if gap > 2 * (forward.radius + backward.radius) and _bend_persists(c, gap, noise):
+            step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
+            middle, radius = (low + high) / 2, (high - low) / 2
+            return Found(middle, radius, "kink", noise, step, size, (low, high))
+    if best is not None:
+        return _found(c, best, "noise" if best.rounding > best.truncation else "rough", noise)
+    only = forward if backward is None else backward if forward is None else None
+    if only is not None and not c.known():
+        step = math.ldexp(c.line.unit, -only.start)
+        return Found(only.value, only.radius, "one-sided", noise, step, abs(only.value))
+    if not c.known():
+        return Found(math.nan, math.inf, "domain", noise, math.nan, c.scale())
+    finest = c.rungs[c.known()[-1]]
+    jump = abs(finest.bend) * finest.step > 1e3 * c.modelled_noise() or (
+        abs(finest.slope) * finest.step > 1e3 * c.modelled_noise()
+    )
+    return Found(finest.slope, math.inf, "jump" if jump else "rough", noise, math.nan, c.scale())
+
+
+def _bend_persists(c: Component, gap: float, noise: float) -> bool:
+    """Whether the finest rungs still show the one-sided slopes apart."""
+    fine = [c.rungs[k] for k in c.known() if not c.rungs[k].flat]
+    seen = [abs(2 * r.bend) for r in fine if 4 * noise / r.step < gap / 4]
+    return bool(seen) and all(abs(s - gap) <= gap / 2 for s in seen[-2:])
+
+
+def _side(c: Component, side: int, noise: float) -> Window | None:
+    """Best extrapolation on one side."""
+    best: Window | None = None
+    for a in range(BASE, c.depth - ONE_SIDED_WIDTH, 2 * STRIDE):
+        w = c.one_sided(side, a, noise)
+        if w is not None and (best is None or w.radius < best.radius):
+            best = w
+            if w.rounding > w.truncation:
+                break
+    return best
+
+
+def _found(c: Component, w: Window, reason: str, noise: float) -> Found:
+    step = math.ldexp(c.line.unit, -w.start)
+    scale = max(c.scale(), abs(w.value))
+    return Found(w.value, w.radius, reason, noise, step, scale)
