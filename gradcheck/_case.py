@@ -111,7 +111,9 @@ class Case:
         if not self.name.strip():
             raise ValueError("a case needs a name")
         if not self.source.strip():
-            raise ValueError(f"case {self.name!r} needs a source: where is its formula written down?")
+            raise ValueError(
+                f"case {self.name!r} needs a source: where is its formula written down?"
+            )
         if not self.claims:
             raise ValueError(f"case {self.name!r} claims nothing: give grad, jac, vjp or jvp")
         for k in self.argnum_tuple:
@@ -139,7 +141,9 @@ class Case:
     @property
     def sizes(self) -> tuple[str, ...]:
         """The names of the sizes, in order of appearance."""
-        return tuple(dict.fromkeys(s for a in self.arguments for s in a.shape if isinstance(s, str)))
+        return tuple(
+            dict.fromkeys(s for a in self.arguments for s in a.shape if isinstance(s, str))
+        )
 
     def draw(self, rng: np.random.Generator, **sizes: int) -> tuple[Array, ...]:
         """Draw one value for every argument.

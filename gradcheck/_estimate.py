@@ -139,9 +139,10 @@ def differentiate(
         reach=reach,
         eps=spacing(y.dtype),
         argument_eps=spacing(point.dtype),
+        depth=depth_of(point),
         counter=counter,
     )
-    found = [search(Component(line, i, depth_of(point)), rtol) for i in range(line.origin.size)]
+    found = [search(Component(line, i), rtol) for i in range(line.origin.size)]
     return _assemble(found, y.shape, counter.calls)
 
 
@@ -195,9 +196,7 @@ def _like(x: Any, value: npt.NDArray[Any]) -> Any:
     return float(value) if isinstance(x, (int, float)) and not isinstance(x, np.generic) else value
 
 
-def step_to(
-    point: npt.NDArray[Any], along: npt.NDArray[Any], t: float
-) -> npt.NDArray[Any]:
+def step_to(point: npt.NDArray[Any], along: npt.NDArray[Any], t: float) -> npt.NDArray[Any]:
     """Return x + t·d in x's dtype; t is a power of two, so only the addition rounds."""
     return np.asarray(point + point.dtype.type(t) * along, dtype=point.dtype)
 
@@ -214,9 +213,7 @@ def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.where(size > 0, size, np.median(nonzero) if nonzero.size else 1.0)
 
 
-def unit_of(
-    point: npt.NDArray[Any], along: npt.NDArray[Any], reach: tuple[float, float]
-) -> float:
+def unit_of(point: npt.NDArray[Any], along: npt.NDArray[Any], reach: tuple[float, float]) -> float:
     """Return the power of two t at which the entry that moves most has moved by about its own size."""
     moving = along != 0
     relative = natural_size(point)[moving] / np.abs(along[moving].astype(np.float64))

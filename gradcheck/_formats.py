@@ -138,7 +138,7 @@ def text_of_claim(checked: Checked, fail_on: Outcome, style: TextStyle) -> str:
 def text_of_end(run: Run, style: TextStyle) -> str:
     """Write the command that runs everything again, and the counts."""
     again = "" if style.verbosity < 0 else f"seed {run.seed}; reproduce: {run.reproduce}\n"
-    return f"{again}{_summary(run)}\n"
+    return f"{again}{summary(run)}\n"
 
 
 def _passing_line(checked: Checked) -> str:
@@ -150,7 +150,8 @@ def _passing_line(checked: Checked) -> str:
     return line if report.reason is Reason.AGREEMENT else f"{line}; {report.message}"
 
 
-def _summary(run: Run) -> str:
+def summary(run: Run) -> str:
+    """Count the claims by outcome, in one line."""
     total = len(run.checked)
     counts = ", ".join(f"{count} {outcome}" for outcome, count in run.counts.items())
     return f"{total} claim{'s' * (total != 1)}: {counts}"
@@ -230,7 +231,7 @@ def github(run: Run) -> str:
         for c in run.checked
         if c.report.outcome is not Outcome.PASS
     ]
-    return "\n".join([*lines, run.reproduce, _summary(run), ""])
+    return "\n".join([*lines, run.reproduce, summary(run), ""])
 
 
 def _annotation(checked: Checked, level: str) -> str:

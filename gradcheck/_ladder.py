@@ -82,9 +82,7 @@ class Window:
 def _central_weights(width: int) -> tuple[float, ...]:
     """Weights of the slopes at h, h/2, … that cancel h², h⁴, …: products of h_m²/(h_m² − h_k²)."""
     squares = [Fraction(1, 4**k) for k in range(width)]
-    return tuple(
-        float(math.prod(m / (m - own) for m in squares if m != own)) for own in squares
-    )
+    return tuple(float(math.prod(m / (m - own) for m in squares if m != own)) for own in squares)
 
 
 def _one_sided_weights(width: int) -> tuple[float, ...]:
@@ -94,7 +92,9 @@ def _one_sided_weights(width: int) -> tuple[float, ...]:
 
 # Rounding of an extrapolated slope in units of σ/h of the coarsest rung.  A central slope has the noise of two values,
 # each of deviation σ; one-sided slopes share the value at the origin.
-_CENTRAL_GAIN = math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(WIDTH)))) / math.sqrt(2)
+_CENTRAL_GAIN = math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(WIDTH)))) / math.sqrt(
+    2
+)
 _ONE_SIDED_GAIN = math.hypot(
     *(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
     sum(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
@@ -116,10 +116,10 @@ class Component:
 
     __slots__ = ("depth", "index", "line", "origin", "rungs")
 
-    def __init__(self, line: Line, index: int, depth: int) -> None:
+    def __init__(self, line: Line, index: int) -> None:
         self.line = line
         self.index = index
-        self.depth = depth
+        self.depth = line.depth
         self.origin = float(line.origin[index])
         self.rungs: dict[int, Rung] = {}
 

@@ -44,6 +44,8 @@ class Line:
         Relative spacing of the arithmetic that f's values came in.
     argument_eps : float
         Relative spacing of the arithmetic that x is stored in.
+    depth : int
+        The finest rung k whose step unit·2⁻ᵏ the argument's precision still resolves.
     counter : Counter
         Shared by every line of a check.
     """
@@ -54,6 +56,7 @@ class Line:
     reach: tuple[float, float]
     eps: float
     argument_eps: float
+    depth: int
     counter: Counter
     _seen: dict[float, Values] = field(default_factory=dict)
 
@@ -81,6 +84,26 @@ class Line:
             self.counter.error = f"f returned {out.size} values here and {self.origin.size} at x"
             return np.full_like(self.origin, math.nan)
         return out
+
+    def projected(self, rows: Values) -> Line:
+        """Return t ↦ rows @ φ(t); it shares this line's evaluations."""
+        return Line(
+            at=lambda t: project(rows, self.value(t)),
+            origin=project(rows, self.origin),
+            unit=self.unit,
+            reach=self.reach,
+            eps=self.eps,
+            argument_eps=self.argument_eps,
+            depth=self.depth,
+            counter=Counter(),  # evaluations are counted once, by the line below
+        )
+
+
+def project(rows: Values, flat: Values) -> Values:
+    """Return ⟨v, y⟩ for each row v; a zero in v hides whatever y holds there."""
+    if np.all(np.isfinite(flat)):
+        return np.asarray(rows @ flat)
+    return np.array([float(np.dot(v[v != 0], flat[v != 0])) for v in rows])
 
 
 def values_of(y: Any) -> Values:

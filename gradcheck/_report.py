@@ -40,6 +40,7 @@ class Reason(enum.StrEnum):
     MUTATION = "mutation"
     CLAIM_RAISED = "claim_raised"
     NOISE = "noise"
+    ROUGH = "rough"
     DOMAIN = "domain"
     EMPTY = "empty"
     FUNCTION_RAISED = "function_raised"
@@ -218,7 +219,9 @@ class Report:
                     "numerical": _json_number(p.numerical),
                     "radius": _json_number(p.radius),
                     "scale": _json_number(p.scale),
-                    "interval": None if p.interval is None else [_json_number(t) for t in p.interval],
+                    "interval": None
+                    if p.interval is None
+                    else [_json_number(t) for t in p.interval],
                     "reason": p.reason,
                 }
                 for p in self.probes
@@ -285,7 +288,13 @@ def _entry_table(r: Report) -> list[str]:
         ratio = e.claimed / e.numerical if e.numerical else math.inf
         out = f" of output {list(e.output)}" if with_output and e.output is not None else ""
         rows.append(
-            [e.label + out, number(e.claimed), number(e.numerical), f"{e.radius:.1e}", f"{ratio:.6g}"]
+            [
+                e.label + out,
+                number(e.claimed),
+                number(e.numerical),
+                f"{e.radius:.1e}",
+                f"{ratio:.6g}",
+            ]
         )
     lines = _aligned(rows)
     if len(r.wrong_entries) > _SHOWN_ENTRIES:
@@ -296,11 +305,18 @@ def _entry_table(r: Report) -> list[str]:
 def _probe_table(r: Report) -> list[str]:
     rows = [["direction", "claimed", "numerical", "± radius", ""]]
     for p in r.probes[:_SHOWN_ENTRIES]:
-        numerical = number(p.numerical) if p.interval is None else "[{}, {}]".format(*map(number, p.interval))
+        numerical = (
+            number(p.numerical)
+            if p.interval is None
+            else "[{}, {}]".format(*map(number, p.interval))
+        )
         rows.append([p.label, number(p.claimed), numerical, f"{p.radius:.1e}", p.reason])
     return _aligned(rows)
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip() for row in rows]
+    return [
+        ("  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))).rstrip()
+        for row in rows
+    ]

@@ -60,10 +60,10 @@ class Found:
 def search(component: Component, rtol: float) -> Found:
     """Find the derivative of one component, as accurate as `rtol` asks for or as f allows."""
     quick, noise = _quick(component)
-    if quick is not None and _sharp(component, quick, rtol):
-        return _found(component, quick, "smooth", noise)
     if _constant(component):
         return _flat(component)
+    if quick is not None and _sharp(component, quick, rtol):
+        return _found(component, quick, "smooth", noise)
     if quick is not None and noise <= _ORDINARY * component.modelled_noise():
         # Nothing but rounding stands in the way: know it better, then take larger steps.
         for k in (CHECK - STRIDE, CHECK + STRIDE):

@@ -1,4 +1,4 @@
-"""What a TARGET of the command line means: rows of a table, or a function and the derivative beside it.
+"""What a TARGET of the command line means: rows of a table, or a function and its derivatives.
 
 ``module`` names the rows of its ``CASES``, ``module:NAME`` a case, a table of cases or a function.
 """
@@ -13,10 +13,11 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from gradcheck._case import Case, ClaimKind
 
 CLAIM_SUFFIXES: dict[ClaimKind, str] = {k: f"_{k}" for k in ("grad", "jac", "vjp", "jvp")}
@@ -34,8 +35,6 @@ class Subject:
     ----------
     target : str
         The target that named it.
-    select : str
-        The target that names its table alone, of which `name` selects it.
     name : str
         The case's name, or the function's.
     f : callable
@@ -63,7 +62,9 @@ def resolve(target: str) -> tuple[Subject, ...]:
     """
     module_name, colon, attribute = target.partition(":")
     if not module_name or (colon and not attribute):
-        raise CommandError(f"{target!r} is not a target: write module, module:CASES or module:function")
+        raise CommandError(
+            f"{target!r} is not a target: write module, module:CASES or module:function"
+        )
     module = _import(module_name)
     if not colon:
         return _cases(target, _table(module))
@@ -97,8 +98,8 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise CommandError(
-                f"there is no module {error.name!r}; looked in the current directory, {Path.cwd()}, "
-                "and among the installed packages"
+                f"there is no module {error.name!r}; looked in the current directory "
+                f"({Path.cwd()}) and among the installed packages"
             ) from error
         raise CommandError(f"importing {name!r} failed: {_blame(error)}") from error
     except (Exception, SystemExit) as error:
@@ -107,9 +108,13 @@ def _import(name: str) -> ModuleType:
 
 def _blame(error: BaseException) -> str:
     """Say what was raised and where, in a line."""
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{said} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else said
+    said = f"{type(error).__name__}: {error}"
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")
+    ]
+    if isinstance(error, SyntaxError) or not frames:  # a syntax error says itself where it is
+        return said
+    return f"{said} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
 
 
 def _table(module: ModuleType) -> Any:
@@ -118,7 +123,9 @@ def _table(module: ModuleType) -> Any:
     name = module.__name__
     pairs = [f"{name}:{f}" for f in sorted(vars(module)) if _siblings(module, f)]
     if pairs:
-        raise CommandError(f"module {name!r} has no CASES; functions with a derivative: {', '.join(pairs)}")
+        raise CommandError(
+            f"module {name!r} has no CASES; functions with a derivative: {', '.join(pairs)}"
+        )
     raise CommandError(
         f"module {name!r} has no CASES and no function with a derivative called "
         "<function>_grad, _jac, _vjp or _jvp beside it"
@@ -131,12 +138,15 @@ def _cases(target: str, value: Any) -> tuple[Subject, ...]:
     cases = (value,) if isinstance(value, Case) else value
     if isinstance(cases, str) or not isinstance(cases, Iterable):
         raise CommandError(
-            f"{target!r} is of type {type(value).__name__}: name a Case, a table of Cases or a function"
+            f"{target!r} is of type {type(value).__name__}: "
+            "name a Case, a table of Cases or a function"
         )
     cases = tuple(cases)
     for case in cases:
         if not isinstance(case, Case):
-            raise CommandError(f"{target!r} holds a {type(case).__name__} among its cases: {case!r:.60}")
+            raise CommandError(
+                f"{target!r} holds a {type(case).__name__} among its cases: {case!r:.60}"
+            )
     if not cases:
         raise CommandError(f"{target!r} is empty: there is nothing to check")
     return tuple(Subject(target, case.name, case.f, case.claims, case) for case in cases)
@@ -170,8 +180,8 @@ def _function(
     return (Subject(target, name, f, claims),)
 
 
-def _siblings(
-    module: ModuleType, name: str
-) -> tuple[tuple[ClaimKind, Callable[..., Any]], ...]:
-    found = ((kind, getattr(module, name + suffix, None)) for kind, suffix in CLAIM_SUFFIXES.items())
+def _siblings(module: ModuleType, name: str) -> tuple[tuple[ClaimKind, Callable[..., Any]], ...]:
+    found = (
+        (kind, getattr(module, name + suffix, None)) for kind, suffix in CLAIM_SUFFIXES.items()
+    )
     return tuple((kind, claim) for kind, claim in found if callable(claim))

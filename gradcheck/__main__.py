@@ -1,0 +1,8 @@
+"""``python -m gradcheck``, and the script ``gradcheck``."""
+
+import sys
+
+from gradcheck._cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""`check` and `assert_gradient`: a claimed derivative in, a verdict with evidence out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from gradcheck._case import ClaimKind
+from gradcheck._domain import Domain
+from gradcheck._examine import Settings, examine
+from gradcheck._inputs import Inputs
+from gradcheck._record import notify
+from gradcheck._report import GradientError, Outcome, Report
+
+Mode = Literal["fast", "full"]
+Rng = int | np.random.Generator | None
+
+
+def check(
+    f: Callable[..., Any],
+    x: Any,
+    *,
+    grad: Callable[..., Any] | None = None,
+    jac: Callable[..., Any] | None = None,
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    argnums: int | tuple[int, ...] | None = None,
+    domain: Domain | Mapping[int, Domain] | None = None,
+    rtol: float | None = None,
+    mode: Mode = "fast",
+    rng: Rng = None,
+    workers: int = 1,
+    name: str | None = None,
+) -> Report:
+    """Tell whether a derivative is right.
+
+    The claim is compared with a numerical derivative along random signed directions, each with an error bar that holds f's
+    measured rounding noise.  A disagreement beyond the error bars fails and is traced to the entries behind it; agreement
+    passes only if the error bars are tight enough to have seen an error.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(*x)`` returns a real scalar, an array, or a nested dict/list/tuple of them.
+    x : array_like, or tuple
+        One argument, or a tuple of positional arguments.  An argument is an array, a scalar, or a nested dict, list or
+        tuple of arrays.  Integer arrays are taken for labels and not varied, unless nothing in x is floating.
+    grad, jac, vjp, jvp : callable
+        Exactly one: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of f's shape followed by x's
+        (or one per argument, or sparse); ``vjp(*x, v)`` with v in f's output shape, returns x's structure;
+        ``jvp(*x, u)`` with u in x's structure, returns f's.
+    argnums : int or tuple of int, optional
+        The arguments that the claim differentiates in; all by default.  With an int the claim returns one gradient,
+        with a tuple a tuple of them.
+    domain : Domain or Mapping of int to Domain, optional
+        Where f may be evaluated; of the first differentiated argument, or by position.
+    rtol : float, optional
+        Relative error of the claim that is tolerated.  The default is the rounding of a computed gradient,
+        ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.
+    mode : {"fast", "full"}
+        Random directions, at a cost that doesn't depend on n; or every entry.
+    rng : int or numpy.random.Generator, optional
+        Chooses the directions; fresh by default.  The report's `seed` reproduces them.
+    workers : int
+        Threads that share the entries of ``mode="full"``; the report doesn't depend on it.
+    name : str, optional
+        How the report calls f.
+
+    Returns
+    -------
+    Report
+        True for a pass alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the call itself makes no sense: no claim or several, x not finite or not in the domain, an unknown mode.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradcheck import check
+    >>> report = check(lambda x: np.sum(x**3), np.array([0.5, -1.5]), grad=lambda x: 3 * x**2)
+    >>> report.outcome, bool(report)
+    (<Outcome.PASS: 'pass'>, True)
+    >>> report = check(lambda x: np.sum(x**3), np.array([0.5, -1.5]), grad=lambda x: 2 * x**2)
+    >>> report.outcome, report.wrong_entries[0].index
+    (<Outcome.FAIL: 'fail'>, (1,))
+    """
+    kind, claim = _only_claim(grad=grad, jac=jac, vjp=vjp, jvp=jvp)
+    if not callable(f):
+        raise TypeError(f"f must be callable, got {type(f).__name__}")
+    if mode not in ("fast", "full"):
+        raise ValueError(f'mode must be "fast" or "full", got {mode!r}')
+    if rtol is not None and not 0 < rtol < 1:
+        raise ValueError(f"rtol must lie between 0 and 1, got {rtol!r}")
+    if not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers must be a positive int, got {workers!r}")
+    args = x if isinstance(x, tuple) else (x,)
+    numbers, bare = _argument_numbers(argnums, len(args), is_tuple=isinstance(x, tuple))
+    inputs = Inputs(args, numbers, _domains(domain, numbers))
+    settings = Settings(
+        name=name or str(getattr(f, "__name__", type(f).__name__)),
+        rtol=rtol,
+        seed=seed_of(rng),
+        workers=workers,
+    )
+    return examine(f, inputs, kind, claim, bare=bare, settings=settings, every_entry=mode == "full")
+
+
+def assert_gradient(
+    f: Callable[..., Any],
+    x: Any,
+    *,
+    grad: Callable[..., Any] | None = None,
+    jac: Callable[..., Any] | None = None,
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    argnums: int | tuple[int, ...] | None = None,
+    domain: Domain | Mapping[int, Domain] | None = None,
+    rtol: float | None = None,
+    mode: Mode = "fast",
+    rng: Rng = None,
+    workers: int = 1,
+    name: str | None = None,
+    inconclusive: Literal["fail", "skip", "warn"] = "fail",
+) -> Report:
+    """Raise unless a derivative is right.  The arguments are those of `check`.
+
+    Parameters
+    ----------
+    inconclusive : {"fail", "skip", "warn"}
+        What to do where nothing can be told: raise (the default), skip the running test, or warn.
+
+    Returns
+    -------
+    Report
+        The passing report (or the inconclusive one, after a warning).
+
+    Raises
+    ------
+    GradientError
+        If the outcome is ``fail``, or ``inconclusive`` and that is to fail; carries the report.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradcheck import assert_gradient
+    >>> report = assert_gradient(np.tanh, np.array([0.3, -2.0]), vjp=lambda x, v: v / np.cosh(x) ** 2)
+    """
+    __tracebackhide__ = True
+    if inconclusive not in ("fail", "skip", "warn"):
+        raise ValueError(f'inconclusive must be "fail", "skip" or "warn", got {inconclusive!r}')
+    report = check(
+        f, x, grad=grad, jac=jac, vjp=vjp, jvp=jvp, argnums=argnums, domain=domain,
+        rtol=rtol, mode=mode, rng=rng, workers=workers, name=name,
+    )  # fmt: skip
+    notify(report)
+    if report.outcome is Outcome.PASS:
+        return report
+    if report.outcome is Outcome.INCONCLUSIVE and inconclusive == "skip":
+        import pytest
+
+        pytest.skip(str(report))
+    if report.outcome is Outcome.INCONCLUSIVE and inconclusive == "warn":
+        warnings.warn(str(report), stacklevel=2)
+        return report
+    raise GradientError(report)
+
+
+def seed_of(rng: Rng) -> int:
+    """Return a seed that reproduces the directions, from whatever `rng` is."""
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**63))
+    if rng is None:
+        return int(np.random.default_rng().integers(2**63))
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
+        return int(rng)
+    raise TypeError(f"rng must be a non-negative int, a numpy Generator or None, got {rng!r}")
+
+
+def _only_claim(**claims: Callable[..., Any] | None) -> tuple[ClaimKind, Callable[..., Any]]:
+    given = {kind: claim for kind, claim in claims.items() if claim is not None}
+    if len(given) != 1:
+        got = ", ".join(given) or "none"
+        raise TypeError(f"give exactly one of grad=, jac=, vjp= and jvp=, got {got}")
+    ((kind, claim),) = given.items()
+    if not callable(claim):
+        raise TypeError(f"{kind} must be callable, got {type(claim).__name__}")
+    return kind, claim  # type: ignore[return-value]  # the keys above are the claim kinds
+
+
+def _argument_numbers(
+    argnums: int | tuple[int, ...] | None, count: int, *, is_tuple: bool
+) -> tuple[tuple[int, ...], bool]:
+    """Return the differentiated positions, and whether the claim returns a bare gradient."""
+    if argnums is None:
+        return tuple(range(count)), not is_tuple
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if not numbers or len(set(numbers)) != len(numbers):
+        raise ValueError(f"argnums must name each argument once, got {argnums!r}")
+    for k in numbers:
+        if not 0 <= k < count:
+            raise ValueError(f"argnums names argument {k}, but x has {count} (0 … {count - 1})")
+    return numbers, isinstance(argnums, int)
+
+
+def _domains(
+    domain: Domain | Mapping[int, Domain] | None, numbers: tuple[int, ...]
+) -> dict[int, Domain]:
+    if domain is None:
+        return {}
+    return dict(domain) if isinstance(domain, Mapping) else {numbers[0]: domain}

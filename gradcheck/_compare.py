@@ -1,0 +1,139 @@
+"""One comparison: a claimed directional derivative against a numerical one with its radius.
+
+The claim is allowed to differ by the radius, plus a tolerance relative to the size of the terms it sums, ‖g∘d‖.  There is no
+absolute tolerance, so neither a small f nor a large one changes an answer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck._domain import Array
+from gradcheck._estimate import DEFAULT_RTOL, spacing
+from gradcheck._ladder import Component
+from gradcheck._problem import Problem
+from gradcheck._report import Probe
+from gradcheck._search import Found, search
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A claimed derivative along d, tested with the cotangent v, beside the numerical one.
+
+    Parameters
+    ----------
+    label : str
+        What kind of direction it was.
+    direction, cotangent : ndarray
+        d over the varying inputs and v over the outputs, flat.
+    claimed : float
+        vᵀJd as claimed.
+    found : Found
+        vᵀJd numerically.
+    scale : float
+        ‖g∘d‖ of the claim (‖v∘Jd‖ for a jvp).
+    allowed : float
+        By how much the two may differ.
+    """
+
+    label: str
+    direction: Array
+    cotangent: Array
+    claimed: float
+    found: Found
+    scale: float
+    allowed: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the numerical side says anything."""
+        return math.isfinite(self.allowed)
+
+    @property
+    def excess(self) -> float:
+        """How far the claim is outside, in units of what is allowed; at most 1 means agreement."""
+        if not self.resolved:
+            return 0.0
+        if self.found.interval is not None:
+            low, high = self.found.interval
+            slack = self.allowed - self.found.radius
+            outside = max(low - self.claimed, self.claimed - high, 0.0)
+            return _ratio(outside, slack)
+        return _ratio(abs(self.claimed - self.found.value), self.allowed)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the claim lies within what is allowed."""
+        return self.excess <= 1.0
+
+    def probe(self) -> Probe:
+        """Return the record for the report."""
+        return Probe(
+            label=self.label,
+            claimed=self.claimed,
+            numerical=self.found.value,
+            radius=self.found.radius,
+            scale=self.scale,
+            interval=self.found.interval,
+            reason=self.found.reason,
+        )
+
+
+def claim_rtol(problem: Problem, rtol: float | None) -> float:
+    """Return the tolerated relative error: the caller's, but no less than a computed gradient's own rounding.
+
+    That is ε^(2/3) of the coarsest arithmetic involved: 3.7e-11 in float64, 2.4e-5 in float32.  A gradient that is
+    right loses some digits to sums and cancellation; one that is wrong by less than that is as good as right.
+    """
+    slots = (*problem.inputs.layout.slots, *problem.outputs.slots)
+    eps = max(spacing(s.dtype) for s in slots)
+    return max(eps ** (2 / 3), rtol or 0.0)
+
+
+def numerical(problem: Problem, direction: Array, cotangents: Array) -> list[Found]:
+    """Differentiate ⟨v, f⟩ along d for each row v, from the same evaluations of f."""
+    line = problem.line(direction, cotangents)
+    return [search(Component(line, i), DEFAULT_RTOL) for i in range(len(cotangents))]
+
+
+def compare(
+    problem: Problem, label: str, direction: Array, cotangents: Array, rtol: float
+) -> list[Comparison]:
+    """Compare the claim along d with the numerical derivative, for each row v of `cotangents`."""
+    found = numerical(problem, direction, cotangents)
+    return [
+        judged(problem, label, direction, v, f, rtol)
+        for v, f in zip(cotangents, found, strict=True)
+    ]
+
+
+def judged(
+    problem: Problem, label: str, direction: Array, cotangent: Array, found: Found, rtol: float
+) -> Comparison:
+    """Put the claim beside a numerical derivative that is known already."""
+    if problem.kind == "jvp":
+        terms = cotangent * problem.pushforward(direction)
+    else:
+        terms = problem.pullback(cotangent) * direction
+    claimed = float(np.sum(terms))
+    scale = norm(terms)
+    return Comparison(
+        label, direction, cotangent, claimed, found, scale, found.radius + rtol * scale
+    )
+
+
+def _ratio(difference: float, allowed: float) -> float:
+    if difference == 0:
+        return 0.0
+    return difference / allowed if allowed > 0 else math.inf
+
+
+def norm(a: Array) -> float:
+    """Euclidean norm that neither overflows nor underflows."""
+    largest = float(np.max(np.abs(a), initial=0.0))
+    if largest == 0.0 or not math.isfinite(largest):
+        return largest
+    return float(largest * np.sqrt(np.sum(np.square(a / largest))))

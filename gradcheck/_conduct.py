@@ -1,0 +1,129 @@
+"""How f and the claim must behave apart from the values: deterministic, without memory, linear in v.
+
+Shape, dtype, NaN, mutation and exceptions are looked after wherever the claim is called (`Problem`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcheck._domain import Array
+from gradcheck._problem import Problem, failure, undecided
+from gradcheck._report import Reason
+
+_SAME = 1e-9  # two runs of a parallel sum may differ in the last digits
+
+
+def function_is_usable(problem: Problem) -> str:
+    """Check that f is finite at x and returns the same twice; return a note or an empty string.
+
+    Raises
+    ------
+    Violation
+        If f isn't finite at x, returns nothing, or returns something else the second time.
+    """
+    if problem.outputs.size == 0 or problem.inputs.layout.size == 0:
+        empty = "f returns no values" if problem.outputs.size == 0 else "x holds no numbers"
+        raise undecided(Reason.EMPTY, f"there is nothing to differentiate: {empty}")
+    bad = np.flatnonzero(~np.isfinite(problem.value))
+    if bad.size:
+        slot, index = problem.outputs.locate(int(bad[0]))
+        where = f" at {slot.path}{list(index)}" if problem.outputs.size > 1 else ""
+        raise undecided(Reason.DOMAIN, f"f(x) is {problem.value[bad[0]]}{where}")
+    again = problem.again()
+    if again.shape != problem.value.shape:
+        raise undecided(
+            Reason.NONDETERMINISTIC, "f returned another number of values at the same x"
+        )
+    change = _change(problem.value, again)
+    if change > _SAME:
+        raise undecided(
+            Reason.NONDETERMINISTIC,
+            f"f returned another value at the same x (relative difference {change:.1e}); fix its random state",
+        )
+    return f"f is not bit-reproducible: two calls differ by {change:.1e}" if change else ""
+
+
+def claim_is_linear(problem: Problem, zero: Array) -> None:
+    """Check that a zero cotangent (or direction, for a jvp) gives zero.
+
+    Raises
+    ------
+    Violation
+        If it doesn't.
+    """
+    if problem.kind == "vjp":
+        out = problem.pullback(zero)
+        what = "a zero upstream gradient gives"
+    elif problem.kind == "jvp":
+        out = problem.pushforward(np.zeros(problem.inputs.layout.size))
+        what = "a zero direction gives"
+    else:
+        return
+    if np.any(out):
+        worst = float(out[np.argmax(np.abs(out))])
+        raise failure(
+            Reason.NONLINEAR,
+            f"{what} {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
+        )
+
+
+class Witnessed:
+    """One answer of the claim, kept to see whether it holds later.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem whose claim is asked.
+    probe : ndarray
+        The cotangent (the direction, for a jvp).
+    """
+
+    def __init__(self, problem: Problem, probe: Array) -> None:
+        self._problem = problem
+        self._probe = probe
+        self._held = problem.answer(probe)
+        self._copy = [np.array(_dense(a)) for a in self._held]
+
+    def still_holds(self) -> None:
+        """Ask again, after f has been evaluated elsewhere, and compare.
+
+        Raises
+        ------
+        Violation
+            If the array returned first has changed since, or the same question has another answer.
+        """
+        for held, copy in zip(self._held, self._copy, strict=True):
+            if not np.array_equal(_dense(held), copy, equal_nan=True):
+                raise failure(
+                    Reason.ALIASING,
+                    f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
+                )
+        again = self._problem.answer(self._probe)
+        change = max(
+            (_change(a, _dense(b)) for a, b in zip(self._copy, again, strict=True)), default=0
+        )
+        if change > _SAME:
+            raise failure(
+                Reason.STATE,
+                f"asked twice at the same point, the {self._problem.kind} gives different answers "
+                f"(relative difference {change:.1e}): it remembers something between calls or is random",
+            )
+
+
+def _change(a: Array, b: Array) -> float:
+    """Largest difference relative to the largest entry."""
+    if a.shape != b.shape:
+        return float("inf")
+    if np.array_equal(a, b, equal_nan=True) or not a.size:
+        return 0.0
+    size = float(np.max(np.abs(a)))
+    difference = float(np.max(np.abs(np.subtract(a, b, dtype=np.float64))))
+    return difference / size if size else float("inf")
+
+
+def _dense(a: Any) -> Array:
+    """Return a claim's answer as an array; a sparse Jacobian becomes dense."""
+    return np.asarray(a.toarray() if hasattr(a, "toarray") else a)

@@ -1,0 +1,89 @@
+"""Random signed directions, and what they are known to miss.
+
+A direction has entries ±s·m with independent signs and m uniform on [½, 1), where s is the entry's
+own size (a power of two).  So no entry is left out, no entry is moved across zero, x and 2ᵏx get
+the same evidence, and the sum x + t·d is exact for most entries, because m has few bits.
+
+Let e be the error of a claimed gradient and a = e∘s.  One direction misses it if |Σ aᵢ(±mᵢ)| ≤ r for
+the radius r of the comparison.  Each ±mᵢ has a density of at most one, so by Rogozin (1987) the sum
+is at least as spread out as one of uniform variables on unit intervals, whose density is at most
+√2/‖a‖ by Ball (1986): P(miss) ≤ c·r/‖a‖ with c = 2√2, and the product of these for independent ones.
+
+For an error matrix E, tested as vᵀ(E∘s)(±m) with random cotangents v too, let ρ be the largest norm
+of a column of E∘s.  The bound above holds given v with the entry of vᵀ(E∘s) at that column in the
+place of ‖a‖, and that entry is itself such a sum: averaging gives P(miss) ≤ q(1 + ln 1/q), q = c²r/ρ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gradcheck._domain import Array
+from gradcheck._estimate import natural_size
+
+_BITS = 20  # of the magnitudes: fine enough for the bound above, coarse enough for exact sums
+MISS_PROBABILITY = 1e-9
+_SPREAD = 2 * math.sqrt(2)
+
+
+def power_of_two_size(x: Array) -> Array:
+    """Return the natural size of each entry, rounded down to a power of two."""
+    _, exponent = np.frexp(natural_size(x))
+    return np.asarray(np.ldexp(1.0, exponent - 1))
+
+
+def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draw ±m with m uniform on [½, 1) in steps of 2⁻²⁰."""
+    # one integer per entry: its lowest bit is the sign
+    raw = rng.integers(1 << _BITS, 1 << (_BITS + 1), shape)
+    magnitude = np.ldexp(raw.astype(np.float64), -_BITS - 1)
+    return np.asarray(np.where(rng.random(shape) < 0.5, -magnitude, magnitude))
+
+
+def detectable(
+    radii: Sequence[float], miss: Callable[[float], float], probability: float = MISS_PROBABILITY
+) -> float:
+    """Return the smallest error that independent probes miss with at most that probability.
+
+    Parameters
+    ----------
+    radii : sequence of float
+        What each comparison allows, in absolute terms.
+    miss : callable
+        `miss_gradient` or `miss_matrix`: the chance that one probe misses, from r/size.
+    probability : float
+        The chance to stay below.
+
+    Examples
+    --------
+    >>> round(detectable([1e-12] * 3, miss_gradient) / 1e-12)
+    2828
+    >>> detectable([], miss_gradient)
+    inf
+    """
+    finite = sorted(r for r in radii if math.isfinite(r))
+    if not finite:
+        return math.inf
+    if finite[0] == 0.0:
+        return 0.0
+    # The looser comparisons only help, as long as their own bound is below one: Π min(1, …).
+    low, high = math.log(finite[0]), math.log(finite[-1]) - math.log(probability) + 10
+    for _ in range(80):
+        middle = (low + high) / 2
+        chance = math.prod(miss(math.exp(math.log(r) - middle)) for r in finite)
+        low, high = (low, middle) if chance <= probability else (middle, high)
+    return math.exp(high)
+
+
+def miss_gradient(ratio: float) -> float:
+    """Bound the chance that one direction misses a gradient's error, from r/‖e∘s‖."""
+    return min(1.0, _SPREAD * ratio)
+
+
+def miss_matrix(ratio: float) -> float:
+    """Bound the chance that one (v, d) pair misses an error matrix, from r/ρ."""
+    q = _SPREAD**2 * ratio
+    return q * (1 - math.log(q)) if 0 < q < 1 else min(1.0, q)

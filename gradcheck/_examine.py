@@ -1,0 +1,371 @@
+"""One check from start to end: conduct, random directions, kinks, small entries, verdict.
+
+The order is that of the cost.  Whatever disagrees must do so along a second, independent direction before the claim is called
+wrong; then the entries behind it are located and the mistake is named.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck._case import ClaimKind
+from gradcheck._compare import Comparison, claim_rtol, compare, norm
+from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
+from gradcheck._diagnose import diagnose
+from gradcheck._directions import (
+    MISS_PROBABILITY,
+    detectable,
+    miss_gradient,
+    miss_matrix,
+    power_of_two_size,
+    signed,
+)
+from gradcheck._domain import Array
+from gradcheck._entries import compare_every_entry
+from gradcheck._inputs import Inputs
+from gradcheck._kinks import find_kinks
+from gradcheck._locate import locate
+from gradcheck._problem import Problem, Violation
+from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
+
+DIRECTIONS = 3
+_MOST_DIRECTIONS = 8
+_COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
+_SMALL = 2.0**-14  # entries that contribute less than this to a direction get one of their own
+
+_UNRESOLVED = {
+    "noise": Reason.NOISE,
+    "domain": Reason.DOMAIN,
+    "one-sided": Reason.DOMAIN,
+    "kink": Reason.KINK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the caller chose."""
+
+    name: str
+    rtol: float | None
+    seed: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a check ended, before the report is written."""
+
+    outcome: Outcome
+    reason: Reason
+    message: str
+    resolution: float = math.inf
+    wrong_entries: tuple[WrongEntry, ...] = ()
+    diagnosis: Diagnosis | None = None
+    notes: tuple[str, ...] = ()
+
+
+def examine(
+    f: Callable[..., Any],
+    inputs: Inputs,
+    kind: ClaimKind,
+    claim: Callable[..., Any],
+    *,
+    bare: bool,
+    settings: Settings,
+    every_entry: bool,
+) -> Report:
+    """Run one check and report."""
+    examination = Examination(Problem(f, inputs, kind, claim, bare=bare), settings)
+    return examination.entry_by_entry() if every_entry else examination.by_directions()
+
+
+class Examination:
+    """A check under way: the problem, its source of randomness, and the comparisons made so far."""
+
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        self._problem = problem
+        self._settings = settings
+        self._rng = np.random.default_rng(settings.seed)
+        self._comparisons: list[Comparison] = []
+        self._notes: list[str] = []
+        self._rtol = 0.0
+
+    # -- the two modes ---------------------------------------------------------------------------
+
+    def by_directions(self) -> Report:
+        """Check along random directions."""
+        return self._guarded(self._fast_verdict)
+
+    def entry_by_entry(self) -> Report:
+        """Check every entry of the derivative."""
+        return self._guarded(self._full_verdict)
+
+    def _guarded(self, verdict: Callable[[], Verdict]) -> Report:
+        try:
+            return self._report(verdict())
+        except Violation as finding:
+            diagnosis = None
+            if finding.reason is Reason.NONLINEAR:
+                diagnosis = Diagnosis("upstream", "the upstream gradient is ignored")
+            return self._report(
+                Verdict(finding.outcome, finding.reason, finding.message, diagnosis=diagnosis)
+            )
+
+    def _begin(self) -> Witnessed:
+        problem = self._problem
+        problem.begin()
+        note = function_is_usable(problem)
+        if note:
+            self._notes.append(note)
+        if problem.kind == "grad" and problem.outputs.size != 1:
+            shape = problem.outputs.slots[0].shape
+            raise TypeError(
+                f"grad= is for an f that returns one number, this one returns shape {shape}: use vjp=, or "
+                "vjp=gradcheck.Elementwise(derivative) for a function that acts entry by entry"
+            )
+        self._rtol = claim_rtol(problem, self._settings.rtol)
+        witnessed = Witnessed(
+            problem, self._direction() if problem.kind == "jvp" else self._cotangent()
+        )
+        claim_is_linear(problem, np.zeros(problem.outputs.size))
+        return witnessed
+
+    def _full_verdict(self) -> Verdict:
+        witnessed = self._begin()
+        result = compare_every_entry(self._problem, self._rtol, self._settings.workers)
+        witnessed.still_holds()
+        self._comparisons = list(result.columns)
+        if result.wrong:
+            return self._failed(result.wrong)
+        if result.unresolved:
+            return Verdict(
+                Outcome.INCONCLUSIVE,
+                Reason.NOISE,
+                f"{result.unresolved} of {result.total} entries can't be told from noise",
+                result.resolution,
+            )
+        reason = Reason.KINK if result.kinks else Reason.AGREEMENT
+        return Verdict(
+            Outcome.PASS,
+            reason,
+            f"all {result.total} entries agree"
+            + (f", {result.kinks} at kinks" if result.kinks else ""),
+            result.resolution,
+        )
+
+    def _fast_verdict(self) -> Verdict:
+        witnessed = self._begin()
+        support = np.ones(self._problem.inputs.layout.size, dtype=bool)
+        for _ in range(DIRECTIONS):
+            self._try("random", support)
+        kinks = self._set_kinks_aside(support)
+        if not self._disagreeing() and not kinks:
+            self._try_small_entries()
+        if self._disagreeing():
+            self._seek_confirmation(support)
+        witnessed.still_holds()
+        wrong = self._disagreeing()
+        if len(wrong) >= 2 or any(c.label == "kink" for c in wrong):
+            return self._failed(())
+        if wrong:
+            return self._marginal(wrong[0])
+        return self._agreed(support, len(kinks))
+
+    # -- directions ------------------------------------------------------------------------------
+
+    def _cotangent(self) -> Array:
+        if self._problem.kind == "grad" or (
+            self._problem.scalar and self._problem.kind not in ("vjp", "jac")
+        ):
+            return np.ones(1)
+        return signed(self._rng, (self._problem.outputs.size,))
+
+    def _direction(self, support: Array | None = None) -> Array:
+        inputs = self._problem.inputs
+        sizes = inputs.layout.flatten([power_of_two_size(x) for x in inputs.point])
+        d = sizes * signed(self._rng, sizes.shape)
+        if support is not None and not support.all():
+            d = np.where(support, d, 0.0)
+        return inputs.tangent(d)
+
+    def _try(self, label: str, support: Array) -> None:
+        d = self._direction(support)
+        if np.any(d):
+            v = self._cotangent()
+            self._comparisons += compare(self._problem, label, d, v[None, :], self._rtol)
+
+    def _disagreeing(self) -> list[Comparison]:
+        return [c for c in self._comparisons if not c.agrees]
+
+    def _seek_confirmation(self, support: Array) -> None:
+        """Repeat what disagreed along fresh directions: one estimate alone accuses nobody."""
+        (first, *others) = self._disagreeing()
+        if others or first.label == "kink":
+            return
+        where = first.direction != 0 if first.label != "random" else support
+        for _ in range(2):
+            self._try(first.label, where)
+            if len(self._disagreeing()) >= 2:
+                return
+
+    def _set_kinks_aside(self, support: Array) -> list[Comparison]:
+        """Judge entries at a kink by their one-sided derivatives, and go on without them."""
+        at_kink = [c for c in self._comparisons if c.found.reason == "kink"]
+        if not at_kink:
+            return []
+        kinks = find_kinks(self._problem, at_kink[0], self._rtol)
+        for c in kinks:
+            support &= c.direction == 0
+        self._comparisons = [c for c in self._comparisons if c.found.reason != "kink"]
+        self._comparisons += kinks
+        for _ in range(DIRECTIONS):
+            self._try("random", support)
+        return kinks
+
+    def _try_small_entries(self) -> None:
+        """Probe entries by themselves whose claimed share of a direction is too small to be seen in it."""
+        if self._problem.kind == "jvp":
+            return
+        c = self._comparisons[0]
+        share = np.abs(self._problem.pullback(c.cotangent) * c.direction)
+        small = share < _SMALL * (norm(share) / math.sqrt(share.size))
+        if np.any(small) and not np.all(small):
+            self._try("small entries", small)
+
+    # -- the verdict -----------------------------------------------------------------------------
+
+    def _failed(self, known: tuple[WrongEntry, ...]) -> Verdict:
+        entries = known
+        worst = max(self._disagreeing(), key=lambda c: c.excess, default=None)
+        if not entries and worst is not None:
+            entries = locate(self._problem, worst, self._rtol)
+        diagnosis = diagnose(self._problem, self._comparisons, entries, self._rtol)
+        if entries:
+            e = entries[0]
+            more = f" ({len(entries)} wrong entries located)" if len(entries) > 1 else ""
+            message = (
+                f"{e.label} is wrong: claimed {number(e.claimed)}, "
+                f"numerical {number(e.numerical)} ± {e.radius:.1e}{more}"
+            )
+        else:
+            assert worst is not None  # a failure without entries comes from a direction
+            message = (
+                f"the derivative along a {worst.label} direction is wrong: claimed {number(worst.claimed)}, "
+                f"numerical {number(worst.found.value)} ± {worst.found.radius:.1e}"
+            )
+        return Verdict(
+            Outcome.FAIL,
+            Reason.DISAGREEMENT,
+            message,
+            self._resolution(),
+            wrong_entries=entries,
+            diagnosis=diagnosis,
+        )
+
+    def _marginal(self, c: Comparison) -> Verdict:
+        return Verdict(
+            Outcome.INCONCLUSIVE,
+            _UNRESOLVED.get(c.found.reason, Reason.ROUGH),
+            f"one direction of {len(self._comparisons)} disagrees "
+            f"({number(c.claimed)} against {number(c.found.value)} ± {c.found.radius:.1e}), the others agree",
+            self._resolution(),
+        )
+
+    def _agreed(self, support: Array, kinks: int) -> Verdict:
+        resolution = self._resolution()
+        while (
+            resolution > _COARSEST_RESOLUTION
+            and np.any(support)
+            and len(self._random()) < _MOST_DIRECTIONS
+            and any(c.resolved for c in self._random())
+        ):
+            self._try("random", support)
+            if self._disagreeing():
+                return self._failed(())
+            resolution = self._resolution()
+        if self._all_constant():
+            return Verdict(
+                Outcome.PASS,
+                Reason.CONSTANT,
+                "f did not vary at all, and the claimed derivative is zero",
+                resolution,
+            )
+        required = _COARSEST_RESOLUTION
+        if resolution > required and not (kinks and not np.any(support)):
+            return self._unresolved(resolution)
+        if self._settings.rtol is not None and self._numerical_error() > self._settings.rtol:
+            return self._unresolved(resolution)
+        if kinks:
+            entries = "entry" if kinks == 1 else "entries"
+            message = f"agrees; {kinks} {entries} at a kink lie between the one-sided derivatives"
+            return Verdict(Outcome.PASS, Reason.KINK, message, resolution)
+        message = (
+            f"agrees with the numerical derivative along {len(self._random())} random directions"
+        )
+        return Verdict(Outcome.PASS, Reason.AGREEMENT, message, resolution)
+
+    def _unresolved(self, resolution: float) -> Verdict:
+        worst = max(self._random(), key=lambda c: c.found.radius)
+        reason = _UNRESOLVED.get(worst.found.reason, Reason.ROUGH)
+        why = {
+            Reason.NOISE: "f's rounding or noise hides its derivative",
+            Reason.DOMAIN: "f isn't finite around x",
+            Reason.KINK: "f has kinks along the directions tried",
+        }.get(reason, "no step sizes agree on a derivative of f at x")
+        seen = (
+            f"only an error of {resolution:.1e} would have been seen"
+            if math.isfinite(resolution)
+            else "no error would have been seen"
+        )
+        return Verdict(Outcome.INCONCLUSIVE, reason, f"{why}: {seen}", resolution)
+
+    def _random(self) -> list[Comparison]:
+        return [c for c in self._comparisons if c.label == "random"]
+
+    def _all_constant(self) -> bool:
+        return bool(self._comparisons) and all(
+            c.found.reason == "constant" for c in self._comparisons
+        )
+
+    def _numerical_error(self) -> float:
+        """Relative error of the numerical side: what a tolerance must exceed to mean something."""
+        ratios = [c.found.radius / max(c.scale, c.found.scale, 5e-324) for c in self._random()]
+        return statistics.median(ratios) if ratios else math.inf
+
+    def _resolution(self) -> float:
+        """Relative size of the smallest error that the random directions would have shown."""
+        seen = [c for c in self._random() if c.resolved and c.found.interval is None]
+        if not seen:
+            return math.inf
+        size = statistics.median(max(c.scale, c.found.scale) for c in seen)
+        miss = miss_gradient if self._problem.outputs.size == 1 else miss_matrix
+        smallest = detectable([c.allowed for c in seen], miss)
+        if size > 0:
+            return smallest / size
+        return 0.0 if smallest == 0 else math.inf
+
+    def _report(self, verdict: Verdict) -> Report:
+        problem, settings = self._problem, self._settings
+        return Report(
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+            message=verdict.message,
+            name=settings.name,
+            kind=problem.kind,
+            evaluations=problem.calls.calls,
+            claim_evaluations=problem.claim_calls.calls,
+            resolution=verdict.resolution,
+            miss_probability=MISS_PROBABILITY,
+            rtol=self._rtol,
+            seed=settings.seed,
+            wrong_entries=verdict.wrong_entries,
+            diagnosis=verdict.diagnosis,
+            probes=tuple(c.probe() for c in self._comparisons),
+            notes=(*self._notes, *verdict.notes),
+        )

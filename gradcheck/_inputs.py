@@ -1,0 +1,170 @@
+"""The arguments of one check: which leaves vary, which stay, and fresh copies of them on demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcheck._domain import Array, Domain
+from gradcheck._estimate import depth_of, real_array, step_to, unit_of
+from gradcheck._tree import (
+    Layout,
+    Leaf,
+    copied,
+    identical,
+    in_order_of,
+    is_python_number,
+    leaves,
+    like,
+    rebuild,
+)
+
+
+class Inputs:
+    """Positional arguments with the differentiated leaves marked.
+
+    Floating-point leaves of the differentiated arguments vary.  Integer and boolean leaves are labels or indices and
+    stay, unless there is no floating leaf at all: then they are meant as numbers and become float64.
+
+    Parameters
+    ----------
+    args : tuple
+        The caller's arguments; they are copied once and never handed out.
+    argnums : tuple of int
+        The differentiated ones.
+    domains : Mapping of int to Domain
+        Where arguments live, by position.
+
+    Raises
+    ------
+    TypeError
+        If a leaf to vary isn't made of real numbers.
+    ValueError
+        If it holds NaN or inf, or lies outside its domain.
+    """
+
+    def __init__(
+        self, args: tuple[Any, ...], argnums: tuple[int, ...], domains: Mapping[int, Domain]
+    ) -> None:
+        self._args = tuple(copied(a) for a in args)
+        self.argnums = argnums
+        found = [(k, leaf) for k in argnums for leaf in leaves(self._args[k])]
+        floating = any(_is_floating(leaf.value) for _, leaf in found)
+        self._varies = _is_floating if floating else _is_numeric
+        chosen = [(k, leaf) for k, leaf in found if self._varies(leaf.value)]
+        named = [(k, leaf.path, real_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
+        self.layout = Layout.of(named)
+        self.point = [a for _, _, a in named]
+        self._domains = [domains.get(k) for k, _ in chosen]
+        for (k, leaf), a, domain in zip(chosen, self.point, self._domains, strict=True):
+            if domain is not None and not domain.contains(a):
+                raise ValueError(f"{_label(k, leaf)} does not lie in its domain {domain}")
+
+    @property
+    def flat(self) -> Array:
+        """The varying leaves as one float64 vector."""
+        return self.layout.flatten(self.point)
+
+    def original(self) -> tuple[Any, ...]:
+        """Return fresh copies of all arguments."""
+        return self._with([a.copy(order="K") for a in self.point])
+
+    def moved(self, direction: Array, t: float) -> tuple[Any, ...]:
+        """Return the arguments at x + t·d with fresh arrays for the leaves that vary."""
+        parts = self.layout.split(direction)
+        return self._with([step_to(x, d, t) for x, d in zip(self.point, parts, strict=True)])
+
+    def _with(self, arrays: list[Array]) -> tuple[Any, ...]:
+        new = iter(arrays)
+        return tuple(
+            self._filled(arg, new, copied) if k in self.argnums else arg
+            for k, arg in enumerate(self._args)
+        )
+
+    def _filled(self, tree: Any, new: Iterator[Array], constant: Callable[[Any], Any]) -> Any:
+        """Put arrays in the place of the leaves that vary, and `constant(leaf)` in that of the others."""
+        return rebuild(
+            tree,
+            (
+                like(next(new), leaf.value) if self._varies(leaf.value) else constant(leaf.value)
+                for leaf in leaves(tree)
+            ),
+        )
+
+    @property
+    def pattern(self) -> tuple[Any, ...]:
+        """The differentiated arguments, for their structure."""
+        return tuple(self._args[k] for k in self.argnums)
+
+    def varying(self, trees: tuple[Any, ...]) -> list[Any]:
+        """Pick, from values of the structure of `pattern`, the leaves that stand where x varies."""
+        given = in_order_of(self.pattern, trees)
+        flags = (self._varies(leaf.value) for leaf in leaves(self.pattern))
+        return [value for value, varies in zip(given, flags, strict=True) if varies]
+
+    def shaped(self, flat: Array) -> tuple[Any, ...]:
+        """Give a flat vector the structure of `pattern`, with zeros where x doesn't vary."""
+        new = iter(self.layout.split(flat))
+        return tuple(self._filled(tree, new, np.zeros_like) for tree in self.pattern)
+
+    def guarded(self) -> tuple[Any, ...]:
+        """Return copies of everything, constants too: for calls after which mutation is looked for."""
+        return tuple(copied(a) for a in self.original())
+
+    def mutated(self, args: tuple[Any, ...]) -> str:
+        """Name the first leaf of `args` that no longer equals the original; empty if none."""
+        fresh = self.original()
+        for k, (a, b) in enumerate(zip(args, fresh, strict=True)):
+            for p, q in zip(leaves(a), leaves(b), strict=True):
+                if not identical(p.value, q.value):
+                    return _label(k, p)
+        return ""
+
+    def tangent(self, direction: Array) -> Array:
+        """Project a flat direction into the domains, leaf by leaf."""
+        if all(d is None for d in self._domains):
+            return direction
+        parts = [
+            d if domain is None else domain.tangent(x, d)
+            for x, d, domain in zip(
+                self.point, self.layout.split(direction), self._domains, strict=True
+            )
+        ]
+        return self.layout.flatten(parts)
+
+    def reach(self, direction: Array) -> tuple[float, float]:
+        """Largest steps backward and forward along a flat direction that stay in every domain."""
+        backward = forward = math.inf
+        parts = self.layout.split(direction)
+        for x, d, domain in zip(self.point, parts, self._domains, strict=True):
+            if domain is not None:
+                b, f = domain.reach(x, d)
+                backward, forward = min(backward, b), min(forward, f)
+        return backward, forward
+
+    def unit(self, direction: Array, reach: tuple[float, float]) -> float:
+        """Return the power of two t at which the arguments have moved by about their size."""
+        parts = self.layout.split(direction)
+        units = [unit_of(x, d, reach) for x, d in zip(self.point, parts, strict=True) if np.any(d)]
+        return min(units)
+
+    def depth(self, direction: Array) -> int:
+        """Return the finest useful rung along a flat direction."""
+        parts = self.layout.split(direction)
+        return min(depth_of(x) for x, d in zip(self.point, parts, strict=True) if np.any(d))
+
+
+def _is_floating(value: Any) -> bool:
+    dtype = np.asarray(value).dtype
+    return bool(np.issubdtype(dtype, np.inexact))
+
+
+def _is_numeric(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "biuf"
+
+
+def _label(k: int, leaf: Leaf) -> str:
+    return f"argument {k}{leaf.path}"

@@ -1,0 +1,52 @@
+"""Which entries sit at a kink: halving the support of a direction along which f has one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck._compare import Comparison, compare
+from gradcheck._domain import Array
+from gradcheck._problem import Problem, undecided
+from gradcheck._report import Reason
+
+_MOST_KINKS = 64
+
+
+def find_kinks(problem: Problem, found: Comparison, rtol: float) -> list[Comparison]:
+    """Return one comparison for each entry at which f has a kink, from one that met a kink.
+
+    Raises
+    ------
+    Violation
+        If there are too many to judge each by itself.
+    """
+    kinks: list[Comparison] = []
+    stack = [np.flatnonzero(found.direction)]
+    tested = 0
+    while stack:
+        positions = stack.pop()
+        if positions.size > 1:
+            middle = positions.size // 2
+            for half in (positions[:middle], positions[middle:]):
+                if _has_kink(problem, found, half, rtol):
+                    stack.append(half)
+            tested += 2
+            if tested > 40 * _MOST_KINKS or len(stack) + len(kinks) > _MOST_KINKS:
+                raise undecided(
+                    Reason.KINK,
+                    f"f has kinks at x in more than {_MOST_KINKS} entries; move x off them",
+                )
+            continue
+        kinks.append(_along(problem, found, positions, rtol))
+    return kinks
+
+
+def _along(problem: Problem, found: Comparison, positions: Array, rtol: float) -> Comparison:
+    direction = np.zeros_like(found.direction)
+    direction[positions] = found.direction[positions]
+    (c,) = compare(problem, "kink", direction, found.cotangent[None, :], rtol)
+    return c
+
+
+def _has_kink(problem: Problem, found: Comparison, positions: Array, rtol: float) -> bool:
+    return _along(problem, found, positions, rtol).found.reason == "kink"

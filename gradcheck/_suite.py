@@ -1,0 +1,74 @@
+"""Checking a table row: draw a point from a case's domains and check each derivative that it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gradcheck._case import Case
+from gradcheck._check import Mode, Rng, check, seed_of
+from gradcheck._report import Report
+
+DEFAULT_SIZE = 5
+
+
+def check_case(
+    case: Case,
+    *,
+    rng: Rng = None,
+    sizes: Mapping[str, int] | None = None,
+    mode: Mode = "fast",
+) -> tuple[Report, ...]:
+    """Check every claim of a case at one random point of its domain.
+
+    Parameters
+    ----------
+    case : Case
+        The row.
+    rng : int or numpy.random.Generator, optional
+        Chooses the point and the directions; fresh by default.
+    sizes : Mapping of str to int, optional
+        Values for the case's named sizes; those that aren't given are 5.
+    mode : {"fast", "full"}
+        As in `check`.
+
+    Returns
+    -------
+    tuple of Report
+        One per claim.  Each report's seed, passed as ``rng=`` with the same sizes, reproduces it, point included.
+
+    Raises
+    ------
+    ValueError
+        If `sizes` names a size that the case doesn't have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gradcheck import Argument, Case, Elementwise, Interval, check_case
+    >>> case = Case(name="sin", f=np.sin, vjp=Elementwise(np.cos),
+    ...             arguments=(Argument("x", Interval(), ("n",)),), source="calculus")
+    >>> [str(report.outcome) for report in check_case(case, rng=0)]
+    ['pass']
+    """
+    unknown = set(sizes or ()) - set(case.sizes)
+    if unknown:
+        raise ValueError(f"case {case.name!r} has no size {sorted(unknown)}; it has {case.sizes}")
+    seed = seed_of(rng)
+    chosen = {s: DEFAULT_SIZE for s in case.sizes} | dict(sizes or {})
+    x = case.draw(np.random.default_rng(seed), **chosen)
+    domains = {k: case.arguments[k].domain for k in case.argnum_tuple}
+    return tuple(
+        check(
+            case.f,
+            x,
+            argnums=case.argnums,
+            domain=domains,
+            mode=mode,
+            rng=seed,
+            name=case.name,
+            **{kind: claim},  # type: ignore[arg-type]  # kind is one of the four claim names
+        )  # fmt: skip
+        for kind, claim in case.claims
+    )
