@@ -102,6 +102,7 @@ def check(
     args = x if isinstance(x, tuple) else (x,)
     numbers, bare = _argument_numbers(argnums, len(args), is_tuple=isinstance(x, tuple))
     inputs = Inputs(args, numbers, _domains(domain, numbers))
+    inputs.must_lie_in_domains()
     settings = Settings(
         name=name or str(getattr(f, "__name__", type(f).__name__)),
         rtol=rtol,

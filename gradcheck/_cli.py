@@ -84,13 +84,15 @@ def _add_what(run: argparse.ArgumentParser) -> None:
         default="fast",
         help="random directions, or every entry (default: fast)",
     )
-    run.add_argument("--seed", type=_count, metavar="N", help="(default: a fresh one, printed)")
+    run.add_argument(
+        "--seed", type=_count, metavar="N", help="of all random numbers (default: fresh, printed)"
+    )
     run.add_argument(
         "--sizes",
         type=_sizes,
         default={},
         metavar="n=64,N=8",
-        help="(default: drawn for each case)",
+        help="sizes of the cases, by name (default: 5 each)",
     )
     run.add_argument(
         "--repeats",

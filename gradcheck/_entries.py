@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck._compare import Comparison, judged
+from gradcheck._compare import GOAL, Comparison, judged
 from gradcheck._directions import power_of_two_size
 from gradcheck._domain import Array
-from gradcheck._estimate import DEFAULT_RTOL
 from gradcheck._ladder import Component
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
@@ -100,7 +99,7 @@ def _unit(size: int, k: int) -> Array:
 
 def _column(problem: Problem, i: int, size: float) -> list[Found]:
     curve = problem.curve(size * _unit(problem.inputs.layout.size, i))
-    return [search(Component(curve, j), DEFAULT_RTOL) for j in range(problem.outputs.size)]
+    return [search(Component(curve, j), GOAL) for j in range(problem.outputs.size)]
 
 
 def _compared(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gradcheck._domain import Domain
 from gradcheck._ladder import Component
 from gradcheck._line import Counter, Line, values_of
-from gradcheck._search import Found, search
+from gradcheck._search import Found, Goal, search
 
 FloatOrArray = float | npt.NDArray[np.float64]
 DEFAULT_RTOL = 1e-10
@@ -140,9 +140,10 @@ def differentiate(
         eps=spacing(y.dtype),
         argument_eps=spacing(point.dtype),
         depth=depth_of(point),
+        noise=0.0,
         counter=counter,
     )
-    found = [search(Component(line, i), rtol) for i in range(line.origin.size)]
+    found = [search(Component(line, i), Goal(rtol)) for i in range(line.origin.size)]
     return _assemble(found, y.shape, counter.calls)
 
 

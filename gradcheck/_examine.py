@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._case import ClaimKind
-from gradcheck._compare import Comparison, claim_rtol, compare, norm
+from gradcheck._compare import GOAL, Comparison, claim_rtol, compare, norm
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
 from gradcheck._diagnose import diagnose
 from gradcheck._directions import (
@@ -29,15 +29,19 @@ from gradcheck._directions import (
 from gradcheck._domain import Array
 from gradcheck._entries import compare_every_entry
 from gradcheck._inputs import Inputs
+from gradcheck._ladder import NOISE_CONFIDENCE
 from gradcheck._kinks import find_kinks
-from gradcheck._locate import locate
+from gradcheck._locate import MOST_ENTRIES, locate
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
+from gradcheck._search import Goal
 
 DIRECTIONS = 3
 _MOST_DIRECTIONS = 8
 _COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _SMALL = 2.0**-14  # entries that contribute less than this to a direction get one of their own
+
+_ROUGHLY = Goal(rtol=1e-4)
 
 _UNRESOLVED = {
     "noise": Reason.NOISE,
@@ -121,8 +125,7 @@ class Examination:
         problem = self._problem
         problem.begin()
         note = function_is_usable(problem)
-        if note:
-            self._notes.append(note)
+        self._notes += [n for n in (note, problem.seek_precision()) if n]
         if problem.kind == "grad" and problem.outputs.size != 1:
             shape = problem.outputs.slots[0].shape
             raise TypeError(
@@ -133,13 +136,17 @@ class Examination:
         witnessed = Witnessed(
             problem, self._direction() if problem.kind == "jvp" else self._cotangent()
         )
-        claim_is_linear(problem, np.zeros(problem.outputs.size))
         return witnessed
+
+    def _finish(self, witnessed: Witnessed) -> None:
+        """Check the claim's conduct, now that f has been evaluated elsewhere."""
+        witnessed.still_holds()
+        claim_is_linear(self._problem)
 
     def _full_verdict(self) -> Verdict:
         witnessed = self._begin()
         result = compare_every_entry(self._problem, self._rtol, self._settings.workers)
-        witnessed.still_holds()
+        self._finish(witnessed)
         self._comparisons = list(result.columns)
         if result.wrong:
             return self._failed(result.wrong)
@@ -169,7 +176,7 @@ class Examination:
             self._try_small_entries()
         if self._disagreeing():
             self._seek_confirmation(support)
-        witnessed.still_holds()
+        self._finish(witnessed)
         wrong = self._disagreeing()
         if len(wrong) >= 2 or any(c.label == "kink" for c in wrong):
             return self._failed(())
@@ -194,11 +201,11 @@ class Examination:
             d = np.where(support, d, 0.0)
         return inputs.tangent(d)
 
-    def _try(self, label: str, support: Array) -> None:
+    def _try(self, label: str, support: Array, goal: Goal = GOAL) -> None:
         d = self._direction(support)
         if np.any(d):
             v = self._cotangent()
-            self._comparisons += compare(self._problem, label, d, v[None, :], self._rtol)
+            self._comparisons += compare(self._problem, label, d, v[None, :], self._rtol, goal)
 
     def _disagreeing(self) -> list[Comparison]:
         return [c for c in self._comparisons if not c.agrees]
@@ -234,9 +241,13 @@ class Examination:
             return
         c = self._comparisons[0]
         share = np.abs(self._problem.pullback(c.cotangent) * c.direction)
+        # f's noise is the same whichever entries move: what the random directions showed of it holds here too
+        self._problem.noise = statistics.median(
+            c.found.noise / NOISE_CONFIDENCE for c in self._random()
+        )
         small = share < _SMALL * (norm(share) / math.sqrt(share.size))
         if np.any(small) and not np.all(small):
-            self._try("small entries", small)
+            self._try("small entries", small, _ROUGHLY)
 
     # -- the verdict -----------------------------------------------------------------------------
 
@@ -248,7 +259,8 @@ class Examination:
         diagnosis = diagnose(self._problem, self._comparisons, entries, self._rtol)
         if entries:
             e = entries[0]
-            more = f" ({len(entries)} wrong entries located)" if len(entries) > 1 else ""
+            at_least = "at least " if len(entries) == MOST_ENTRIES else ""
+            more = f" ({at_least}{len(entries)} wrong entries)" if len(entries) > 1 else ""
             message = (
                 f"{e.label} is wrong: claimed {number(e.claimed)}, "
                 f"numerical {number(e.numerical)} ± {e.radius:.1e}{more}"
@@ -278,9 +290,9 @@ class Examination:
         )
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
-        resolution = self._resolution()
+        required = self._settings.rtol or _COARSEST_RESOLUTION
         while (
-            resolution > _COARSEST_RESOLUTION
+            self._numerical_resolution() > required
             and np.any(support)
             and len(self._random()) < _MOST_DIRECTIONS
             and any(c.resolved for c in self._random())
@@ -288,18 +300,10 @@ class Examination:
             self._try("random", support)
             if self._disagreeing():
                 return self._failed(())
-            resolution = self._resolution()
+        resolution = self._resolution()
         if self._all_constant():
-            return Verdict(
-                Outcome.PASS,
-                Reason.CONSTANT,
-                "f did not vary at all, and the claimed derivative is zero",
-                resolution,
-            )
-        required = _COARSEST_RESOLUTION
-        if resolution > required and not (kinks and not np.any(support)):
-            return self._unresolved(resolution)
-        if self._settings.rtol is not None and self._numerical_error() > self._settings.rtol:
+            return self._constant(resolution)
+        if self._numerical_resolution() > required and np.any(support):
             return self._unresolved(resolution)
         if kinks:
             entries = "entry" if kinks == 1 else "entries"
@@ -309,6 +313,21 @@ class Examination:
             f"agrees with the numerical derivative along {len(self._random())} random directions"
         )
         return Verdict(Outcome.PASS, Reason.AGREEMENT, message, resolution)
+
+    def _constant(self, resolution: float) -> Verdict:
+        if any(c.claimed for c in self._comparisons):
+            return Verdict(
+                Outcome.INCONCLUSIVE,
+                Reason.NOISE,
+                "f did not vary at all; the claimed derivative isn't zero, but so small that f's rounding hides it",
+                resolution,
+            )
+        return Verdict(
+            Outcome.PASS,
+            Reason.CONSTANT,
+            "f did not vary at all, and the claimed derivative is zero",
+            resolution,
+        )
 
     def _unresolved(self, resolution: float) -> Verdict:
         worst = max(self._random(), key=lambda c: c.found.radius)
@@ -333,22 +352,23 @@ class Examination:
             c.found.reason == "constant" for c in self._comparisons
         )
 
-    def _numerical_error(self) -> float:
-        """Relative error of the numerical side: what a tolerance must exceed to mean something."""
-        ratios = [c.found.radius / max(c.scale, c.found.scale, 5e-324) for c in self._random()]
-        return statistics.median(ratios) if ratios else math.inf
-
     def _resolution(self) -> float:
         """Relative size of the smallest error that the random directions would have shown."""
+        return self._detectable(lambda c: c.allowed)
+
+    def _numerical_resolution(self) -> float:
+        """The same if no error of the claim were tolerated: what the numerical side can do."""
+        return self._detectable(lambda c: c.found.radius)
+
+    def _detectable(self, allowed: Callable[[Comparison], float]) -> float:
         seen = [c for c in self._random() if c.resolved and c.found.interval is None]
         if not seen:
             return math.inf
         size = statistics.median(max(c.scale, c.found.scale) for c in seen)
+        if size == 0:
+            return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
         miss = miss_gradient if self._problem.outputs.size == 1 else miss_matrix
-        smallest = detectable([c.allowed for c in seen], miss)
-        if size > 0:
-            return smallest / size
-        return 0.0 if smallest == 0 else math.inf
+        return detectable([allowed(c) / size for c in seen], miss)
 
     def _report(self, verdict: Verdict) -> Report:
         problem, settings = self._problem, self._settings

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._domain import Array, Domain
-from gradcheck._estimate import depth_of, real_array, step_to, unit_of
+from gradcheck._estimate import depth_of, real_array, spacing, step_to, unit_of
 from gradcheck._tree import (
     Layout,
     Leaf,
@@ -21,6 +21,8 @@ from gradcheck._tree import (
     like,
     rebuild,
 )
+
+_FLOAT64 = np.dtype(np.float64)
 
 
 class Inputs:
@@ -43,7 +45,7 @@ class Inputs:
     TypeError
         If a leaf to vary isn't made of real numbers.
     ValueError
-        If it holds NaN or inf, or lies outside its domain.
+        If it holds NaN or inf.
     """
 
     def __init__(
@@ -59,9 +61,32 @@ class Inputs:
         self.layout = Layout.of(named)
         self.point = [a for _, _, a in named]
         self._domains = [domains.get(k) for k, _ in chosen]
-        for (k, leaf), a, domain in zip(chosen, self.point, self._domains, strict=True):
+        self._labels = [_label(k, leaf) for k, leaf in chosen]
+
+    def must_lie_in_domains(self) -> None:
+        """Raise a ValueError if a leaf lies outside its domain."""
+        for label, a, domain in zip(self._labels, self.point, self._domains, strict=True):
             if domain is not None and not domain.contains(a):
-                raise ValueError(f"{_label(k, leaf)} does not lie in its domain {domain}")
+                raise ValueError(f"{label} does not lie in its domain {domain}")
+
+    def widened(self) -> Inputs:
+        """Return the same point with every varying leaf in float64."""
+        domains = {
+            slot.argument: domain
+            for slot, domain in zip(self.layout.slots, self._domains, strict=True)
+            if domain is not None
+        }
+        new = iter(a.astype(np.float64) for a in self.point)
+        args = tuple(
+            self._filled(arg, new, copied) if k in self.argnums else arg
+            for k, arg in enumerate(self._args)
+        )
+        return Inputs(args, self.argnums, domains)
+
+    @property
+    def eps(self) -> float:
+        """Relative spacing of the coarsest arithmetic that x is stored in."""
+        return max((spacing(slot.dtype) for slot in self.layout.slots), default=spacing(_FLOAT64))
 
     @property
     def flat(self) -> Array:

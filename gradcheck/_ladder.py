@@ -35,6 +35,7 @@ _COARSEST = -40
 _NOISE_TRIPLES = 5
 _SIGMAS = 3.0  # how many standard deviations of noise a radius covers
 _TRUNCATION_SAFETY = 4.0
+_IRREGULAR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,19 @@ _ONE_SIDED_GAIN = math.hypot(
     sum(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
 )
 # Upper 99.5 % bound of a standard deviation over its estimate from m samples: √(m / χ²_m(0.005)).
-_CONFIDENCE = {1: 160.0, 2: 14.2, 3: 6.5, 4: 4.4, 5: 3.5, 6: 3.0, 7: 2.7, 8: 2.45, 9: 2.3, 10: 2.15}
+NOISE_CONFIDENCE = 14.2  # of two samples, as the first window has them
+_CONFIDENCE = {
+    1: 160.0,
+    2: NOISE_CONFIDENCE,
+    3: 6.5,
+    4: 4.4,
+    5: 3.5,
+    6: 3.0,
+    7: 2.7,
+    8: 2.45,
+    9: 2.3,
+    10: 2.15,
+}
 
 
 class Component:
@@ -154,7 +167,7 @@ class Component:
         slope = min((abs(r.slope) for r in known), default=0.0)
         value = self.line.eps * max(abs(self.origin), largest)
         argument = self.line.argument_eps * slope * self.line.unit
-        return 0.5 * (value + argument)
+        return max(0.5 * (value + argument), self.line.noise)
 
     def noise_beside(self, w: Window) -> float:
         """Noise of φ as the rungs finer than a window show it: their distance from its polynomial."""
@@ -189,6 +202,18 @@ class Component:
             return model
         rms = math.hypot(*samples) / math.sqrt(len(samples))
         return max(model, _CONFIDENCE[min(len(samples), max(_CONFIDENCE))] * rms)
+
+    def irregularity(self, step: float) -> float:
+        """Noise of φ on eight points some steps away, from their fourth differences (after Hamming)."""
+        spacing = 1.25 * step
+        values = [
+            float(self.line.value(16 * step + j * spacing)[self.index]) for j in range(_IRREGULAR)
+        ]
+        differences = values
+        for _ in range(4):
+            differences = [b - a for a, b in zip(differences, differences[1:], strict=False)]
+        # the fourth difference of independent noise has 1 + 16 + 36 + 16 + 1 = 70 times its variance
+        return math.hypot(*differences) / math.sqrt(70 * len(differences))
 
     # -- windows ---------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ class Line:
         Relative spacing of the arithmetic that x is stored in.
     depth : int
         The finest rung k whose step unit·2⁻ᵏ the argument's precision still resolves.
+    noise : float
+        What is known of φ's noise: it is at least this.
     counter : Counter
         Shared by every line of a check.
     """
@@ -57,6 +59,7 @@ class Line:
     eps: float
     argument_eps: float
     depth: int
+    noise: float
     counter: Counter
     _seen: dict[float, Values] = field(default_factory=dict)
 
@@ -95,6 +98,7 @@ class Line:
             eps=self.eps,
             argument_eps=self.argument_eps,
             depth=self.depth,
+            noise=rounding(rows, self.origin, self.eps),
             counter=Counter(),  # evaluations are counted once, by the line below
         )
 
@@ -104,6 +108,12 @@ def project(rows: Values, flat: Values) -> Values:
     if np.all(np.isfinite(flat)):
         return np.asarray(rows @ flat)
     return np.array([float(np.dot(v[v != 0], flat[v != 0])) for v in rows])
+
+
+def rounding(rows: Values, flat: Values, eps: float) -> float:
+    """Half an ulp of the terms that the largest of the sums ⟨v, y⟩ adds up."""
+    terms = np.where(rows != 0, rows * flat, 0.0)
+    return 0.5 * eps * float(np.max(np.sqrt(np.sum(terms * terms, axis=-1)), initial=0.0))
 
 
 def values_of(y: Any) -> Values:

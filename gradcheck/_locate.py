@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck._compare import Comparison, compare, judged, numerical
+from gradcheck._compare import GOAL, Comparison, compare, judged, numerical
 from gradcheck._domain import Array
-from gradcheck._estimate import DEFAULT_RTOL
 from gradcheck._ladder import Component
 from gradcheck._line import Line
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
-from gradcheck._search import Found, search
+from gradcheck._search import Found, Goal, search
 
 MOST_ENTRIES = 10
 _EVALUATIONS = 450  # beyond those of the check itself
@@ -52,8 +51,10 @@ def _halves(problem: Problem, group: _Group, rtol: float) -> list[_Group]:
     parts = group.positions[:middle], group.positions[middle:]
     directions = [_masked(group.comparison.direction, p) for p in parts]
     v = group.comparison.cotangent
-    (first,) = compare(problem, "group", directions[0], v[None, :], rtol)
+    # whose part of the disagreement it is needs no more than a fraction of it
     whole = group.comparison.found
+    goal = Goal(GOAL.rtol, abs(group.comparison.claimed - whole.value) / 16)
+    (first,) = compare(problem, "group", directions[0], v[None, :], rtol, goal)
     rest = replace(
         whole,
         value=whole.value - first.found.value,
@@ -62,7 +63,7 @@ def _halves(problem: Problem, group: _Group, rtol: float) -> list[_Group]:
     )
     second = judged(problem, "group", directions[1], v, rest, rtol)
     if not first.resolved or whole.interval is not None or 0.5 < second.excess < 10:
-        (second,) = compare(problem, "group", directions[1], v[None, :], rtol)
+        (second,) = compare(problem, "group", directions[1], v[None, :], rtol, goal)
     return [_Group(p, c) for p, c in zip(parts, (first, second), strict=True)]
 
 
@@ -122,4 +123,4 @@ def _worst_output(
 
 
 def _along(curve: Line, cotangent: Array) -> Found:
-    return search(Component(curve.projected(cotangent[None, :]), 0), DEFAULT_RTOL)
+    return search(Component(curve.projected(cotangent[None, :]), 0), GOAL)

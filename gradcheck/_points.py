@@ -154,7 +154,7 @@ def _in_domain(case: Case, point: Point) -> Point:
             value = value.astype(np.int64)  # JSON's 2 was read as 2.0; labels are whole numbers
         if not argument.domain.contains(value):
             raise CommandError(
-                f"--at: {argument.name} = {given} is outside of its domain, {argument.domain}"
+                f"--at: {argument.name} = {given} is outside of its domain {argument.domain}"
             )
         values.append(value)
     return tuple(values)

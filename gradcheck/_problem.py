@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from gradcheck._case import ClaimKind
 from gradcheck._domain import Array
 from gradcheck._estimate import spacing
 from gradcheck._inputs import Inputs
-from gradcheck._line import Counter, Line, project
+from gradcheck._line import Counter, Line, project, rounding
 from gradcheck._report import Outcome, Reason
 from gradcheck._tree import (
     Layout,
@@ -29,6 +30,9 @@ from gradcheck._tree import (
     rebuild,
     same_structure,
 )
+
+_FLOAT64 = np.dtype(np.float64)
+_SAME_FUNCTION = 1e4  # ulps by which a coarse evaluation may differ from one in float64
 
 
 class Violation(Exception):  # noqa: N818 -- a finding about the user's code, not an error of ours
@@ -49,6 +53,25 @@ def failure(reason: Reason, message: str) -> Violation:
 def undecided(reason: Reason, message: str) -> Violation:
     """Return the finding that nothing can be told."""
     return Violation(Outcome.INCONCLUSIVE, reason, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """Where the numerical side evaluates f: as it is given, or in a finer arithmetic.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The point in that arithmetic.
+    value : ndarray
+        f there, flat.
+    eps : float
+        Relative spacing of f's values.
+    """
+
+    inputs: Inputs
+    value: Array
+    eps: float
 
 
 class Problem:
@@ -87,7 +110,8 @@ class Problem:
         self._output: Any = None
         self.outputs = Layout(())
         self.value = np.zeros(0)
-        self.eps = spacing(np.dtype(float))
+        self.oracle = Oracle(inputs, self.value, spacing(_FLOAT64))
+        self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self._gradient: Array | None = None
         self._jacobian: Array | None = None
 
@@ -105,7 +129,39 @@ class Problem:
         self._output = y
         self.outputs = Layout.of((0, leaf.path, np.asarray(leaf.value)) for leaf in leaves(y))
         self.value = self._flat_output(y)
-        self.eps = max((spacing(slot.dtype) for slot in self.outputs.slots), default=self.eps)
+        eps = max((spacing(slot.dtype) for slot in self.outputs.slots), default=spacing(_FLOAT64))
+        self.oracle = Oracle(self.inputs, self.value, eps)
+
+    def seek_precision(self) -> str:
+        """Let the numerical side evaluate f in float64 where x is coarser and f allows it.
+
+        Returns
+        -------
+        str
+            A note for the report if it does, else empty.
+        """
+        if self.inputs.eps <= spacing(_FLOAT64):
+            return ""
+        wide = self.inputs.widened()
+        try:
+            y = self._call(wide.original())
+        except Exception:  # noqa: BLE001 -- an f that takes no float64 is checked in its own precision
+            return ""
+        parts = [np.asarray(leaf.value) for leaf in leaves(y)]
+        if [a.shape for a in parts] != [slot.shape for slot in self.outputs.slots]:
+            return ""
+        if any(a.dtype != _FLOAT64 for a in parts):
+            return ""
+        value = self._flat_output(y)
+        size = float(np.max(np.abs(self.value), initial=0.0))
+        if (
+            not np.max(np.abs(value - self.value), initial=0.0)
+            <= _SAME_FUNCTION * self.oracle.eps * size
+        ):
+            return ""
+        native = max(self.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
+        self.oracle = Oracle(wide, value, spacing(_FLOAT64))
+        return f"f was evaluated in float64 for the numerical side; x is {native}"
 
     def _first_value(self) -> Any:
         args = self.inputs.guarded()
@@ -141,6 +197,11 @@ class Problem:
         """Evaluate f at x once more."""
         return self._flat_output(self._call(self.inputs.original()))
 
+    def unit(self, direction: Array) -> float:
+        """Return the power of two t at which x + t·d is about x's own size away from x."""
+        inputs = self.oracle.inputs
+        return inputs.unit(direction, inputs.reach(direction))
+
     @property
     def scalar(self) -> bool:
         """Whether f returns one number."""
@@ -148,28 +209,32 @@ class Problem:
 
     def line(self, direction: Array, cotangents: Array) -> Line:
         """Return the curve t ↦ (⟨v, f(x + t·d)⟩ for each row v of `cotangents`)."""
-        return self._line(direction, lambda y: project(cotangents, y))
+        rows = rounding(cotangents, self.oracle.value, self.oracle.eps)
+        return self._line(direction, lambda y: project(cotangents, y), max(rows, self.noise))
 
     def curve(self, direction: Array) -> Line:
         """Return the curve t ↦ f(x + t·d), all outputs."""
-        return self._line(direction, lambda y: y)
+        return self._line(direction, lambda y: y, 0.0)
 
-    def _line(self, direction: Array, view: Callable[[Array], Array]) -> Line:
+    def _line(self, direction: Array, view: Callable[[Array], Array], noise: float) -> Line:
+        oracle = self.oracle
+
         def at(t: float) -> Array:
-            flat = self._flat_output(self._f(*self.inputs.moved(direction, t)))
+            flat = self._flat_output(self._f(*oracle.inputs.moved(direction, t)))
             if flat.size != self.outputs.size:
                 raise ValueError(f"f returns {flat.size} values here, {self.outputs.size} at x")
             return view(flat)
 
-        reach = self.inputs.reach(direction)
+        reach = oracle.inputs.reach(direction)
         return Line(
             at=at,
-            origin=view(self.value),
-            unit=self.inputs.unit(direction, reach),
+            origin=view(oracle.value),
+            unit=oracle.inputs.unit(direction, reach),
             reach=reach,
-            eps=self.eps,
-            argument_eps=max(spacing(s.dtype) for s in self.inputs.layout.slots),
-            depth=self.inputs.depth(direction),
+            eps=oracle.eps,
+            argument_eps=oracle.inputs.eps,
+            depth=oracle.inputs.depth(direction),
+            noise=noise,
             counter=self.calls,
         )
 
@@ -267,7 +332,10 @@ class Problem:
             raise failure(
                 Reason.SHAPE, f"{what} returns {describe(out)} where x is {describe(expected)}"
             )
-        return self.inputs.varying(trees)
+        varying = self.inputs.varying(trees)
+        if any(leaf is None for leaf in varying):
+            raise failure(Reason.SHAPE, f"{what} returns nothing (None)")
+        return varying
 
     def _checked(self, out: Any, pattern: Any, layout: Layout, what: str, where: str) -> Array:
         if not same_structure(pattern, out):

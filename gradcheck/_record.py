@@ -38,13 +38,13 @@ def observing(observer: Observer) -> Iterator[None]:
 
     Examples
     --------
-    >>> from gradcheck._record import notify, observing
+    >>> from gradcheck import assert_gradient
+    >>> from gradcheck._record import observing
     >>> heard = []
     >>> with observing(heard.append):
-    ...     notify("a report")
-    >>> notify("nobody listens")
-    >>> heard
-    ['a report']
+    ...     report = assert_gradient(lambda x: x * x, 3.0, grad=lambda x: 2 * x)
+    >>> heard == [report]
+    True
     """
     token = _observers.set((*_observers.get(), observer))
     try:

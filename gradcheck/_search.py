@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gradcheck._ladder import (
     _COARSEST,
+    _SIGMAS,
     BASE,
     CHECK,
     ONE_SIDED_WIDTH,
@@ -24,8 +25,16 @@ from gradcheck._ladder import (
 )
 
 _MAX_WINDOWS = 6
-_ORDINARY = 64.0  # multiples of the modelled rounding that an ordinary computation stays below
+_ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """When a search may stop: at a radius of `rtol` of the derivative's natural size, or of `atol`."""
+
+    rtol: float
+    atol: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +66,15 @@ class Found:
     interval: tuple[float, float] | None = None
 
 
-def search(component: Component, rtol: float) -> Found:
-    """Find the derivative of one component, as accurate as `rtol` asks for or as f allows."""
+def search(component: Component, goal: Goal) -> Found:
+    """Find the derivative of one component, as accurate as `goal` asks for or as f allows."""
     quick, noise = _quick(component)
     if _constant(component):
         return _flat(component)
-    if quick is not None and _sharp(component, quick, rtol):
+    ordinary = noise <= _ORDINARY * component.modelled_noise()
+    if quick is not None and ordinary and _sharp(component, quick, goal):
         return _found(component, quick, "smooth", noise)
-    if quick is not None and noise <= _ORDINARY * component.modelled_noise():
+    if quick is not None and ordinary:
         # Nothing but rounding stands in the way: know it better, then take larger steps.
         for k in (CHECK - STRIDE, CHECK + STRIDE):
             if k <= component.depth:
@@ -74,10 +84,12 @@ def search(component: Component, rtol: float) -> Found:
         if best is not None and _useful(component, best):
             return _found(component, best, "noise", noise)
     _survey(component)
+    if _on_a_plateau(component):
+        return _plateau(component)
     noise = component.fine_noise()
-    best = _best_window(component, noise, rtol)
+    best = _best_window(component, noise, goal)
     if best is not None and _useful(component, best):
-        sharp = best.truncation >= best.rounding or _sharp(component, best, rtol)
+        sharp = best.truncation >= best.rounding or _sharp(component, best, goal)
         return _found(component, best, "smooth" if sharp else "noise", noise)
     return _two_sides(component, best, noise)
 
@@ -104,8 +116,8 @@ def _useful(c: Component, w: Window) -> bool:
     return w.radius <= _USEFUL * max(abs(w.value), c.scale())
 
 
-def _sharp(c: Component, w: Window, rtol: float) -> bool:
-    return w.radius <= rtol * max(abs(w.value), c.scale())
+def _sharp(c: Component, w: Window, goal: Goal) -> bool:
+    return w.radius <= max(goal.rtol * max(abs(w.value), c.scale()), goal.atol)
 
 
 def _constant(c: Component) -> bool:
@@ -114,14 +126,40 @@ def _constant(c: Component) -> bool:
 
 
 def _flat(c: Component) -> Found:
-    """φ didn't move at all: zero, to what its rounding could hide at the coarsest step."""
+    """φ didn't move at all: zero, to what its rounding could hide at the coarsest step.
+
+    There is no movement to take the natural size of a derivative from; it is φ's size over the argument's.
+    """
     for k in range(BASE - STRIDE, BASE - 4 * STRIDE, -STRIDE):
         r = c.rung(k)
         if not r.finite or not r.flat:
             break
     flat = [r.step for r in c.rungs.values() if r.flat]
-    hidden = c.line.eps * abs(c.origin) / max(flat)
-    return Found(0.0, hidden, "constant", c.line.eps * abs(c.origin), max(flat), 0.0)
+    noise = max(c.line.eps * abs(c.origin), _SIGMAS * c.line.noise)
+    natural = abs(c.origin) / c.line.unit
+    return Found(0.0, noise / max(flat), "constant", noise, max(flat), natural)
+
+
+def _on_a_plateau(c: Component) -> bool:
+    """Whether φ is constant around the point, rather than rounded to coarse steps (a staircase).
+
+    Both look flat on the finest rungs.  A staircase is as irregular at large steps as its stairs are high, and these
+    must be high enough to hide the slope on the flat rungs; a φ that is constant up to a kink is regular beyond it.
+    """
+    known = c.known()
+    flat = [k for k in known if c.rungs[k].flat]
+    moving = [k for k in known if not c.rungs[k].flat]
+    if len(flat) < 2 or not moving or max(moving) > min(flat):
+        return False
+    first = c.rungs[max(moving)]
+    hidden = max(abs(first.slope), abs(first.bend)) * c.rungs[min(flat)].step
+    return c.irregularity(first.step) < hidden / 16
+
+
+def _plateau(c: Component) -> Found:
+    coarsest = max(r.step for r in c.rungs.values() if r.flat)
+    noise = c.modelled_noise()
+    return Found(0.0, 2 * _SIGMAS * noise / coarsest, "smooth", noise, coarsest, c.scale())
 
 
 def _coarsen(c: Component, start: int, noise: float) -> Window | None:
@@ -158,7 +196,7 @@ def _survey(c: Component) -> None:
         previous = r
 
 
-def _best_window(c: Component, noise: float, rtol: float) -> Window | None:
+def _best_window(c: Component, noise: float, goal: Goal) -> Window | None:
     """Try the windows that the survey makes likely, coarsest first; return the confirmed one of smallest radius."""
     best: Window | None = None
     tried = 0
@@ -173,9 +211,9 @@ def _best_window(c: Component, noise: float, rtol: float) -> Window | None:
             continue
         if best is None or w.radius < best.radius:
             best = w
-        if _sharp(c, best, rtol) or w.rounding > w.truncation:
+        if _sharp(c, best, goal) or w.rounding > w.truncation:
             break
-    if best is not None and best.rounding > best.truncation and not _sharp(c, best, rtol):
+    if best is not None and best.rounding > best.truncation and not _sharp(c, best, goal):
         coarser = _coarsen(c, best.start, noise)
         if coarser is not None and coarser.radius < best.radius:
             best = coarser

@@ -83,8 +83,8 @@ def source_of(claim: Callable[..., Any]) -> tuple[str, int] | tuple[None, None]:
     code = getattr(function, "__code__", None)
     if code is None:
         return None, None
-    path = Path(code.co_filename)
-    if not path.is_relative_to(Path.cwd()):
+    path = Path(code.co_filename).absolute()
+    if not path.is_relative_to(Path.cwd()) or not path.is_file():
         return None, None
     return path.relative_to(Path.cwd()).as_posix(), code.co_firstlineno
 
@@ -107,10 +107,13 @@ def _import(name: str) -> ModuleType:
 
 
 def _blame(error: BaseException) -> str:
-    """Say what was raised and where, in a line."""
+    """Say what was raised and where, in a line; code of this package is not to blame."""
     said = f"{type(error).__name__}: {error}"
+    ours = str(Path(__file__).parent)
     frames = [
-        f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<", ours))
     ]
     if isinstance(error, SyntaxError) or not frames:  # a syntax error says itself where it is
         return said

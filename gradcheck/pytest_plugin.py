@@ -180,7 +180,7 @@ class Collector:
         margins = self._margins(SHOWN_MARGINS if wanted is None else wanted)
         if not findings and not margins:
             return
-        terminalreporter.section("gradcheck")
+        terminalreporter.write_sep("=", "gradcheck")
         for line in findings:
             terminalreporter.write_line(line)
         if margins:

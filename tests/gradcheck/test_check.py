@@ -1,0 +1,568 @@
+"""`check`: the forms of a claim, the three outcomes, the contract of a claim, and what a report says."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from gradcheck import (
+    Elementwise,
+    GradientError,
+    Interval,
+    Outcome,
+    Reason,
+    Report,
+    assert_gradient,
+    check,
+)
+
+X = np.array([0.5, -1.25, 2.0])
+A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
+
+
+def cubes(x: np.ndarray) -> float:
+    return float(np.sum(x**3))
+
+
+def cubes_grad(x: np.ndarray) -> np.ndarray:
+    return 3 * x**2
+
+
+def linear(x: np.ndarray) -> np.ndarray:
+    return np.tanh(A @ x)
+
+
+def linear_jac(x: np.ndarray) -> np.ndarray:
+    return (1 - np.tanh(A @ x) ** 2)[:, None] * A
+
+
+def linear_vjp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return v @ linear_jac(x)
+
+
+def linear_jvp(x: np.ndarray, u: np.ndarray) -> np.ndarray:
+    return linear_jac(x) @ u
+
+
+FORMS: dict[str, tuple[Callable[..., Any], dict[str, Callable[..., Any]]]] = {
+    "grad": (cubes, {"grad": cubes_grad}),
+    "jac": (linear, {"jac": linear_jac}),
+    "vjp": (linear, {"vjp": linear_vjp}),
+    "jvp": (linear, {"jvp": linear_jvp}),
+    "jac of a scalar": (cubes, {"jac": cubes_grad}),
+    "vjp of a scalar": (cubes, {"vjp": lambda x, v: v * cubes_grad(x)}),
+    "jvp of a scalar": (cubes, {"jvp": lambda x, u: np.sum(cubes_grad(x) * u)}),
+    "elementwise": (np.sin, {"vjp": Elementwise(np.cos)}),
+}
+
+
+class Times:
+    """A claim times a factor."""
+
+    def __init__(self, claim: Callable[..., Any], factor: float) -> None:
+        self.claim, self.factor = claim, factor
+
+    def __call__(self, *args: Any) -> Any:
+        return self.factor * self.claim(*args)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_passes_when_right_and_fails_when_wrong(form: str, mode: Any) -> None:
+    f, claim = FORMS[form]
+    report = check(f, X, **claim, mode=mode, rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
+    assert report.resolution < 1e-4
+    for factor in (1 + 1e-7, -1.0, 0.0, 3.0):
+        wrong = {kind: Times(c, factor) for kind, c in claim.items()}
+        report = check(f, X, **wrong, mode=mode, rng=0)
+        assert report.outcome is Outcome.FAIL, str(report)
+        assert report.reason is Reason.DISAGREEMENT
+
+
+def test_eleven_evaluations_a_direction() -> None:
+    calls = 0
+
+    def counted(x: np.ndarray) -> float:
+        nonlocal calls
+        calls += 1
+        return cubes(x)
+
+    report = check(counted, X, grad=cubes_grad, rng=0)
+    assert report.evaluations == calls
+    assert calls == 2 + 3 * 10, "f at x twice, and five symmetric pairs in each of three directions"
+
+
+def test_cost_does_not_depend_on_n() -> None:
+    def evaluations(n: int) -> int:
+        x = np.random.default_rng(n).standard_normal(n)
+        return check(lambda x: np.sum(np.sin(x)), x, grad=np.cos, rng=0).evaluations
+
+    assert evaluations(100_000) <= 1.7 * evaluations(10)
+
+
+# -- several arguments, nested arguments --------------------------------------------------------------
+
+
+def test_tuple_of_arguments() -> None:
+    def f(w: np.ndarray, b: float) -> float:
+        return float(np.sum(np.sin(w)) * b)
+
+    def grad(w: np.ndarray, b: float) -> tuple[np.ndarray, float]:
+        return np.cos(w) * b, float(np.sum(np.sin(w)))
+
+    assert check(f, (X, 0.7), grad=grad, rng=0)
+    report = check(f, (X, 0.7), grad=lambda w, b: (grad(w, b)[0], 0.0), rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert report.wrong_entries[0].argument == 1
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind in ("argument", "entry")
+
+
+def test_argnums_leaves_the_others_alone() -> None:
+    def f(labels: np.ndarray, x: np.ndarray) -> float:
+        return float(np.sum(x[labels] ** 2))
+
+    def grad(labels: np.ndarray, x: np.ndarray) -> np.ndarray:
+        g = np.zeros_like(x)
+        np.add.at(g, labels, 2 * x[labels])
+        return g
+
+    labels = np.array([0, 2, 2])
+    assert check(f, (labels, X), grad=grad, argnums=1, rng=0)
+    assert check(f, (labels, X), grad=lambda *a: (grad(*a),), argnums=(1,), rng=0)
+    # without argnums, integer arrays stay as they are and their gradient isn't looked at
+    assert check(f, (labels, X), grad=lambda *a: (None, grad(*a)), rng=0)
+
+
+class Pair(NamedTuple):
+    left: np.ndarray
+    right: list[Any]
+
+
+def test_nested_arguments_and_the_path_of_a_wrong_entry() -> None:
+    x = {"w": [np.ones((4, 20)) / 3, np.arange(1.0, 3.0)], "p": Pair(np.array(2.0), [0.5])}
+
+    def f(x: dict[str, Any]) -> float:
+        return float(np.sum(x["w"][0] ** 2) + np.prod(x["w"][1]) + x["p"].left * x["p"].right[0])
+
+    def grad(x: dict[str, Any]) -> dict[str, Any]:
+        a, b = x["w"]
+        g = 2 * a
+        g[3, 17] *= 1.5
+        return {"p": Pair(np.array(x["p"].right[0]), [float(x["p"].left)]), "w": [g, b[::-1]]}
+
+    report = check(f, x, grad=grad, rng=0)
+    assert report.outcome is Outcome.FAIL
+    (entry,) = report.wrong_entries
+    assert entry.label == "x0['w'][0][3, 17]"
+    assert entry.claimed == pytest.approx(1.0)
+    assert abs(entry.numerical - 2 / 3) <= entry.radius < 1e-9
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.array(0.75),
+        np.float64(0.75),
+        0.75,
+        np.ones((1, 1)),
+        np.asfortranarray(np.arange(1.0, 7.0).reshape(2, 3)),
+        np.arange(1.0, 21.0)[::3],
+        np.arange(1.0, 4.0, dtype=np.float32),
+        np.array([1, 2, 3]),
+        [1.0, 2.0],
+    ],
+    ids=["0-d", "scalar", "float", "size 1", "fortran", "strided", "float32", "ints", "list"],
+)
+def test_kinds_of_input(x: Any) -> None:
+    report = check(
+        lambda x: np.sum(np.square(x)),
+        x,
+        grad=lambda x: [2 * t for t in x] if isinstance(x, list) else 2 * x,
+        rng=0,
+    )
+    assert report.outcome is Outcome.PASS, str(report)
+
+
+def test_read_only_input_and_untouched_originals() -> None:
+    x = X.copy()
+    x.setflags(write=False)
+    assert check(cubes, x, grad=cubes_grad, rng=0)
+    assert np.array_equal(x, X)
+
+
+@pytest.mark.parametrize("where", ["f", "grad"])
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
+def test_callers_arrays_stay_bit_identical(where: str, error: type[BaseException] | None) -> None:
+    x = X.copy()
+    calls = 0
+
+    def vandal(x: np.ndarray) -> None:
+        nonlocal calls
+        x *= 0.0
+        calls += 1
+        if error is not None and calls > 1:
+            raise error("stop")
+
+    def f(x: np.ndarray) -> float:
+        y = cubes(x)
+        if where == "f":
+            vandal(x)
+        return y
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = cubes_grad(x)
+        if where == "grad":
+            vandal(x)
+        return g
+
+    report = check(f, x, grad=grad, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.MUTATION)
+    assert where in report.message
+    assert np.array_equal(x, X)
+
+
+# -- outcomes ---------------------------------------------------------------------------------------
+
+
+def test_scalings_by_powers_of_two_change_nothing() -> None:
+    for a in (-40, 0, 33):
+        for b in (-30, 0, 21):
+
+            def f(x: np.ndarray, a: int = a, b: int = b) -> float:
+                return math.ldexp(cubes(np.ldexp(x, -b)), a)
+
+            def grad(x: np.ndarray, a: int = a, b: int = b) -> np.ndarray:
+                return np.ldexp(cubes_grad(np.ldexp(x, -b)), a - b)
+
+            right = check(f, np.ldexp(X, b), grad=grad, rng=1)
+            assert right.outcome is Outcome.PASS
+            wrong = check(f, np.ldexp(X, b), grad=lambda x: grad(x) * (1 + 1e-8), rng=1)  # noqa: B023
+            assert wrong.outcome is Outcome.FAIL
+            if (a, b) == (-40, -30):
+                first = right
+            assert right.resolution == first.resolution
+            assert [p.radius / p.scale for p in right.probes] == [
+                p.radius / p.scale for p in first.probes
+            ]
+
+
+def test_small_function_with_zero_gradient_fails() -> None:
+    report = check(lambda x: 1e-12 * cubes(x), X, grad=np.zeros_like, rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == "zero"
+
+
+def test_constant_function() -> None:
+    report = check(lambda x: 3.0, X, grad=np.zeros_like, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.PASS, Reason.CONSTANT)
+    assert "did not vary" in str(report).splitlines()[0]
+    assert not check(lambda x: 3.0, X, grad=lambda x: 1e-3 + 0 * x, rng=0)
+
+
+def test_noise_larger_than_the_derivative_is_inconclusive() -> None:
+    def f(x: np.ndarray) -> float:
+        return 1e16 + float(np.sum(np.sin(x)))
+
+    for factor in (0.0, 1.0, 2.0):
+        report = check(f, X, grad=lambda x: factor * np.cos(x), rng=0)  # noqa: B023
+        assert report.outcome is not Outcome.FAIL or factor != 1.0
+        assert report.outcome is not Outcome.PASS or factor == 0.0
+        if report.outcome is Outcome.INCONCLUSIVE:
+            assert report.reason is Reason.NOISE
+            assert not report
+
+
+def test_values_nowhere_finite_are_inconclusive() -> None:
+    report = check(lambda x: float("nan"), X, grad=cubes_grad, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.DOMAIN)
+
+
+def test_function_that_raises_is_inconclusive() -> None:
+    def f(x: np.ndarray) -> float:
+        raise RuntimeError("no licence")
+
+    report = check(f, X, grad=cubes_grad, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.FUNCTION_RAISED)
+    assert "no licence" in report.message
+
+
+def test_empty_input_is_inconclusive() -> None:
+    report = check(cubes, np.zeros(0), grad=cubes_grad, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.EMPTY)
+
+
+@pytest.mark.parametrize("claimed", [0.0, 0.5, 1.0])
+def test_subgradient_at_a_kink_passes(claimed: float) -> None:
+    def relu(x: np.ndarray) -> float:
+        return float(np.sum(np.maximum(x, 0.0)))
+
+    x = np.array([0.0, 1.0, -2.0])
+    report = check(relu, x, grad=lambda x: np.where(x == 0, claimed, x > 0), rng=0)
+    assert (report.outcome, report.reason) == (Outcome.PASS, Reason.KINK)
+    (kink,) = [p for p in report.probes if p.interval]
+    assert kink.interval is not None
+
+
+def test_outside_the_subgradients_fails_and_so_does_an_error_beside_a_kink() -> None:
+    def relu(x: np.ndarray) -> float:
+        return float(np.sum(np.maximum(x, 0.0)))
+
+    x = np.array([0.0, 1.0, -2.0])
+    for wrong in ([1.5, 1.0, 0.0], [-0.1, 1.0, 0.0], [0.5, 1.01, 0.0], [0.5, 1.0, 0.2]):
+        report = check(relu, x, grad=lambda x: np.array(wrong), rng=0)  # noqa: B023
+        assert report.outcome is Outcome.FAIL, str(report)
+
+
+def test_domain_is_never_left() -> None:
+    seen: list[float] = []
+
+    def f(x: np.ndarray) -> float:
+        seen.extend(x.tolist())
+        return float(np.sum(np.log(x)))
+
+    x = np.array([1e-6, 0.5, 3.0])
+    assert check(f, x, grad=lambda x: 1 / x, domain=Interval(0.0), rng=0)
+    assert min(seen) > 0
+
+
+def test_tolerance_for_an_approximate_gradient() -> None:
+    def rough(x: np.ndarray) -> np.ndarray:
+        return cubes_grad(x) * (1 + 1e-5)
+
+    assert check(cubes, X, grad=rough, rng=0).outcome is Outcome.FAIL
+    assert check(cubes, X, grad=rough, rtol=1e-3, rng=0).outcome is Outcome.PASS
+    assert (
+        check(cubes, X, grad=lambda x: 1.1 * cubes_grad(x), rtol=1e-3, rng=0).outcome
+        is Outcome.FAIL
+    )
+
+
+def test_single_wrong_entry_of_a_hundred_thousand_is_found() -> None:
+    x = np.random.default_rng(3).uniform(0.5, 1.5, 100_000)
+
+    def wrong(x: np.ndarray) -> np.ndarray:
+        g = x.copy()
+        g[77_777] *= 1.1
+        return g
+
+    report = check(lambda x: 0.5 * np.sum(x * x), x, grad=wrong, rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert [e.index for e in report.wrong_entries] == [(77_777,)]
+    assert report.evaluations < 500
+
+
+def test_wrong_output_and_input_of_a_vector_function() -> None:
+    def wrong(x: np.ndarray) -> np.ndarray:
+        j = linear_jac(x)
+        j[1, 2] = 0.0
+        return j
+
+    report = check(linear, X, jac=wrong, rng=0)
+    assert [(e.index, e.output) for e in report.wrong_entries] == [((2,), (1,))]
+
+
+# -- the contract of a claim ------------------------------------------------------------------------
+
+
+def scalar_vjp(x: np.ndarray, v: Any) -> np.ndarray:
+    return v * cubes_grad(x)
+
+
+class Remembers:
+    """Breaks one clause of the contract: what `how` says."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.buffer = np.zeros(3)
+        self.rng = np.random.default_rng(0)
+        self.calls = 0
+
+    def __call__(self, x: np.ndarray, v: Any) -> Any:
+        self.calls += 1
+        g = scalar_vjp(x, v)
+        match self.how:
+            case "accumulates":
+                self.buffer += g
+                return self.buffer.copy()
+            case "reuses its buffer":
+                self.buffer[:] = g
+                return self.buffer
+            case "is random":
+                return g * (1 + 0.1 * self.rng.standard_normal())
+            case "raises":
+                raise ZeroDivisionError("in backward")
+            case "ignores upstream":
+                return cubes_grad(x)
+            case "returns NaN":
+                return g * np.array([1.0, np.nan, 1.0])
+            case "returns another shape":
+                return np.stack([g, g])
+            case "returns the sum":
+                return g.sum()
+            case "returns a list":
+                return list(g)
+            case "returns nothing":
+                return None
+            case "returns complex":
+                return g + 0j
+            case "mutates x":
+                x += 1
+                return g
+        raise AssertionError(self.how)
+
+
+BROKEN = {
+    "accumulates": Reason.STATE,
+    "reuses its buffer": Reason.ALIASING,
+    "is random": Reason.STATE,
+    "raises": Reason.CLAIM_RAISED,
+    "ignores upstream": Reason.NONLINEAR,
+    "returns NaN": Reason.NONFINITE_CLAIM,
+    "returns another shape": Reason.SHAPE,
+    "returns the sum": Reason.SHAPE,
+    "returns a list": Reason.SHAPE,
+    "returns nothing": Reason.SHAPE,
+    "returns complex": Reason.DTYPE,
+    "mutates x": Reason.MUTATION,
+}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(("how", "reason"), BROKEN.items())
+def test_broken_contract_fails_with_its_own_reason(how: str, reason: Reason, mode: Any) -> None:
+    report = check(cubes, X, vjp=Remembers(how), rng=0, mode=mode)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, reason), str(report)
+
+
+def test_contract_tests_can_fail() -> None:
+    """The same claim without a broken clause passes, so each failure above is due to its clause."""
+    assert check(cubes, X, vjp=scalar_vjp, rng=0)
+
+
+def test_random_function_is_inconclusive() -> None:
+    rng = np.random.default_rng(0)
+    report = check(lambda x: cubes(x) * rng.random(), X, grad=cubes_grad, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NONDETERMINISTIC)
+
+
+def test_stale_cache_is_seen() -> None:
+    cache: dict[str, np.ndarray] = {}
+
+    def f(x: np.ndarray) -> float:
+        cache["x"] = x.copy()
+        return cubes(x)
+
+    report = check(f, X, grad=lambda x: cubes_grad(cache["x"]), rng=0)
+    assert report.outcome is Outcome.FAIL
+
+
+# -- reports and assertions -------------------------------------------------------------------------
+
+
+def test_report_is_json_safe_and_versioned() -> None:
+    report = check(lambda x: float("nan"), X, grad=cubes_grad, rng=7)
+    data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert data["schema"] == "gradcheck.report/1"
+    assert data["resolution"] == "inf"
+    assert data["seed"] == 7
+
+
+def test_seed_reproduces_the_report() -> None:
+    def wrong(x: np.ndarray) -> np.ndarray:
+        return cubes_grad(x) * (1 + 1e-9)
+
+    first = check(cubes, X, grad=wrong)
+    again = check(cubes, X, grad=wrong, rng=first.seed)
+    assert again.to_dict() == first.to_dict()
+    assert check(cubes, X, grad=wrong).seed != first.seed
+
+
+def test_workers_do_not_change_the_report() -> None:
+    reports = [check(linear, X, jac=linear_jac, mode="full", workers=k, rng=0) for k in (1, 3)]
+    assert reports[0].to_dict() == reports[1].to_dict()
+
+
+def test_assert_gradient() -> None:
+    assert isinstance(assert_gradient(cubes, X, grad=cubes_grad), Report)
+    with pytest.raises(GradientError) as caught:
+        assert_gradient(cubes, X, grad=np.zeros_like)
+    assert caught.value.report.outcome is Outcome.FAIL
+    assert isinstance(caught.value, AssertionError)
+    assert str(caught.value).splitlines()[0].startswith("FAIL  cubes [grad]: ")
+
+
+def test_assert_gradient_on_inconclusive() -> None:
+    def unknown(x: np.ndarray) -> float:
+        return 1e16 + float(np.sum(np.sin(x)))
+
+    with pytest.raises(GradientError):
+        assert_gradient(unknown, X, grad=np.cos)
+    with pytest.raises(pytest.skip.Exception):
+        assert_gradient(unknown, X, grad=np.cos, inconclusive="skip")
+    with pytest.warns(UserWarning, match="INCONCLUSIVE"):
+        assert_gradient(unknown, X, grad=np.cos, inconclusive="warn")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, TypeError, "exactly one of"),
+        ({"grad": cubes_grad, "vjp": scalar_vjp}, TypeError, "grad, vjp"),
+        ({"grad": 3}, TypeError, "grad must be callable"),
+        ({"grad": cubes_grad, "mode": "slow"}, ValueError, "slow"),
+        ({"grad": cubes_grad, "rtol": -1.0}, ValueError, "-1.0"),
+        ({"grad": cubes_grad, "rng": "seed"}, TypeError, "seed"),
+        ({"grad": cubes_grad, "rng": -3}, TypeError, "-3"),
+        ({"grad": cubes_grad, "workers": 0}, ValueError, "workers"),
+        ({"grad": cubes_grad, "argnums": 1}, ValueError, "argument 1"),
+        ({"grad": cubes_grad, "argnums": ()}, ValueError, "argnums"),
+        ({"grad": cubes_grad, "domain": Interval(0.0)}, ValueError, "domain"),
+    ],
+)
+def test_senseless_calls_raise(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check(cubes, X, **arguments)
+
+
+@pytest.mark.parametrize("x", [np.array([1.0, np.nan]), np.array([np.inf])])
+def test_nonfinite_point_raises(x: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        check(cubes, x, grad=cubes_grad)
+
+
+def test_grad_of_a_vector_function_says_what_to_use() -> None:
+    with pytest.raises(TypeError, match="Elementwise"):
+        check(np.sin, X, grad=np.cos)
+
+
+def test_text_of_a_pass() -> None:
+    assert str(check(cubes, X, grad=cubes_grad, rng=4)) == (
+        "PASS  cubes [grad]: agrees with the numerical derivative along 3 random directions\n"
+        "  would have seen: an error of 1.1e-07 of the gradient's size (chance of missing one: 1e-09)\n"
+        "  tried: 3 directions, 32 evaluations of f, 3 of the grad; rerun with rng=4"
+    )
+
+
+def test_text_of_a_failure() -> None:
+    def halved(x: np.ndarray) -> np.ndarray:
+        g = cubes_grad(x)
+        g[1] /= 2
+        return g
+
+    lines = str(check(cubes, X, grad=halved, rng=4)).splitlines()
+    assert lines[0].startswith(
+        "FAIL  cubes [grad]: x0[1] is wrong: claimed 2.34375, numerical 4.6875 ± "
+    )
+    assert lines[2].split() == ["entry", "claimed", "numerical", "±", "radius", "claimed/numerical"]
+    assert lines[3].split()[:3] == ["x0[1]", "2.34375", "4.6875"]
+    assert lines[3].split()[-1] == "0.5"
+    assert lines[5] == "  looks like: a single wrong entry, x0[1]; the others agree"

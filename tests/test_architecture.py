@@ -1,0 +1,121 @@
+"""The shape of the project: which way imports point, what is public, one derivation per case."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import derivations
+import gradcheck
+import pytest
+import reference
+
+PACKAGES = {"gradcheck": gradcheck, "reference": reference, "derivations": derivations}
+ALLOWED = {
+    "gradcheck": {"gradcheck"},
+    "reference": {"gradcheck", "reference"},
+    "derivations": {"gradcheck", "reference", "derivations"},
+}
+ROOT = Path(gradcheck.__file__).parents[1]
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a file imports, wherever the import stands."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_one_way(package: str) -> None:
+    """derivations → reference → gradcheck, never back, and nobody imports the tests."""
+    files = sources(package)
+    assert files
+    for path in files:
+        ours = imported(path) & {*PACKAGES, "tests"}
+        assert ours <= ALLOWED[package], f"{path} imports {ours - ALLOWED[package]}"
+
+
+def test_engine_knows_no_function() -> None:
+    """gradcheck needs NumPy only; SymPy, SciPy, Hypothesis stay outside, pytest at the edges."""
+    for path in sources("gradcheck"):
+        assert not imported(path) & {"sympy", "scipy", "mpmath", "hypothesis", "torch", "jax"}, path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_resolve(package: str) -> None:
+    module = PACKAGES[package]
+    names = getattr(module, "__all__", [])
+    assert len(names) == len(set(names))
+    for name in names:
+        assert getattr(module, name) is not None
+        assert not name.startswith("_")
+
+
+def test_contract_names_are_public() -> None:
+    assert {
+        "Case",
+        "Estimate",
+        "GradientError",
+        "Report",
+        "assert_gradient",
+        "check",
+        "differentiate",
+    } <= set(gradcheck.__all__)
+    wanted = (
+        "sigmoid tanh log_sigmoid softplus softmax log_softmax logsumexp cross_entropy "
+        "softmax_cross_entropy binary_cross_entropy binary_cross_entropy_with_logits squared_error"
+    ).split()
+    for name in wanted:
+        assert name in reference.__all__
+        derivative = {"softmax": "softmax_vjp", "log_softmax": "log_softmax_vjp"}
+        assert derivative.get(name, f"{name}_grad") in reference.__all__
+    assert {"softmax_jacobian", "softmax_vjp", "softmax_jvp", "CASES"} <= set(reference.__all__)
+
+
+def test_one_derivation_per_case_and_one_case_per_derivation() -> None:
+    from derivations.catalogue import ROWS
+
+    assert sorted(row.case for row in ROWS) == sorted(case.name for case in reference.CASES)
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    for package in PACKAGES:
+        for path in sources(package):
+            assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_importing_gradcheck_is_lazy() -> None:
+    code = "import sys, gradcheck; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_laziness_test_can_fail() -> None:
+    code = "import sys, gradcheck; gradcheck.check; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
+
+
+def test_top_level_holds_only_what_it_should() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-tree", "--name-only", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tracked.returncode:
+        names = {p.name for p in ROOT.iterdir() if not p.name.endswith(".egg-info")}
+    else:
+        names = set(tracked.stdout.split())
+    visible = {name for name in names if not name.startswith(".")}
+    allowed = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "tests", *PACKAGES}
+    assert visible - {"report.html"} <= allowed
