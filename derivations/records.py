@@ -1,7 +1,8 @@
 """The records that flow through the package: a derivation of steps, its evidence, a claim of a source, its finding.
 
-Nothing here computes mathematics.  `Standing` orders what can be said about a statement from strongest to weakest;
-the standing of a derivation is that of its weakest step, and the status of a claim that of its weakest evidence.
+Nothing here computes mathematics.  `Standing` orders what can be said about a statement from
+strongest to weakest; the standing of a derivation is that of its weakest step, and the status of a
+claim that of its weakest evidence.
 """
 
 from __future__ import annotations
@@ -105,7 +106,9 @@ class Step:
         """The strongest of its evidence: one proof suffices, further ones guard against a kernel's mistake."""
         if any(e.standing is Standing.REFUTED for e in self.evidence):
             return Standing.REFUTED
-        return min((e.standing for e in self.evidence), key=lambda s: s.rank, default=Standing.UNDECIDED)
+        return min(
+            (e.standing for e in self.evidence), key=lambda s: s.rank, default=Standing.UNDECIDED
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +168,11 @@ class Confrontation:
     points : int
         Number of random inputs.
     value_ulps, derivative_ulps : float
-        Largest difference between the derived expression at 50 digits and the closed form, in ulps of
-        the largest entry of each result.
+        Largest difference between the derived expression at 50 digits and the closed form, in ulps
+        of the largest entry of each result.
     radii : float
-        Largest difference between the derived derivative and `gradcheck`'s numerical one, in its radii
-        (at most 1 if every radius contains its error).
+        Largest difference between the derived derivative and `gradcheck`'s numerical one, in its
+        radii (at most 1 if every radius contains its error).
     outcomes : Mapping of str to int
         How many checks of the closed form ended in each outcome.
     """

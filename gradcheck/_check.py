@@ -37,29 +37,31 @@ def check(
 ) -> Report:
     """Tell whether a derivative is right.
 
-    The claim is compared with a numerical derivative along random signed directions, each with an error bar that holds f's
-    measured rounding noise.  A disagreement beyond the error bars fails and is traced to the entries behind it; agreement
-    passes only if the error bars are tight enough to have seen an error.
+    The claim is compared with a numerical derivative along random signed directions, each with an
+    error bar that holds f's measured rounding noise.  A disagreement beyond the error bars fails
+    and is traced to the entries behind it; agreement passes only if the error bars are tight enough
+    to have seen an error.
 
     Parameters
     ----------
     f : callable
         ``f(*x)`` returns a real scalar, an array, or a nested dict/list/tuple of them.
     x : array_like, or tuple
-        One argument, or a tuple of positional arguments.  An argument is an array, a scalar, or a nested dict, list or
-        tuple of arrays.  Integer arrays are taken for labels and not varied, unless nothing in x is floating.
+        One argument, or a tuple of positional arguments.  An argument is an array, a scalar, or a
+        nested dict, list or tuple of arrays.  Integer arrays are taken for labels and not varied,
+        unless nothing in x is floating.
     grad, jac, vjp, jvp : callable
-        Exactly one: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of f's shape followed by x's
-        (or one per argument, or sparse); ``vjp(*x, v)`` with v in f's output shape, returns x's structure;
-        ``jvp(*x, u)`` with u in x's structure, returns f's.
+        Exactly one: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of
+        f's shape followed by x's (or one per argument, or sparse); ``vjp(*x, v)`` with v in f's
+        output shape, returns x's structure; ``jvp(*x, u)`` with u in x's structure, returns f's.
     argnums : int or tuple of int, optional
-        The arguments that the claim differentiates in; all by default.  With an int the claim returns one gradient,
-        with a tuple a tuple of them.
+        The arguments that the claim differentiates in; all by default.  With an int the claim
+        returns one gradient, with a tuple a tuple of them.
     domain : Domain or Mapping of int to Domain, optional
         Where f may be evaluated; of the first differentiated argument, or by position.
     rtol : float, optional
-        Relative error of the claim that is tolerated.  The default is the rounding of a computed gradient,
-        ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.
+        Relative error of the claim that is tolerated.  The default is the rounding of a computed
+        gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.
     mode : {"fast", "full"}
         Random directions, at a cost that doesn't depend on n; or every entry.
     rng : int or numpy.random.Generator, optional
@@ -77,7 +79,8 @@ def check(
     Raises
     ------
     TypeError, ValueError
-        If the call itself makes no sense: no claim or several, x not finite or not in the domain, an unknown mode.
+        If the call itself makes no sense: no claim or several, x not finite or not in the domain,
+        an unknown mode.
 
     Examples
     --------

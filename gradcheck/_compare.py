@@ -1,7 +1,8 @@
 """One comparison: a claimed directional derivative against a numerical one with its radius.
 
-The claim is allowed to differ by the radius, plus a tolerance relative to the size of the terms it sums, ‖g∘d‖.  There is no
-absolute tolerance, so neither a small f nor a large one changes an answer.
+The claim is allowed to differ by the radius, plus a tolerance relative to the size of the terms it
+sums, ‖g∘d‖.  There is no absolute tolerance, so neither a small f nor a large one changes an
+answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from gradcheck._problem import Problem
 from gradcheck._report import Probe
 from gradcheck._search import Found, Goal, search
 
-# Finer than any mistake worth an accusation, and reached in eleven evaluations where sums have some noise.
+# Finer than any mistake worth an accusation, and reached in eleven evaluations where sums have some
+# noise.
 GOAL = Goal(rtol=1e-8)
 
 
@@ -88,12 +90,13 @@ class Comparison:
 def claim_rtol(problem: Problem, rtol: float | None) -> float:
     """Return the tolerated relative error: the caller's, but no less than a computed gradient's own rounding.
 
-    That is ε^(2/3) of the coarsest arithmetic involved: 3.7e-11 in float64, 2.4e-5 in float32.  A gradient that is
-    right loses some digits to sums and cancellation; one that is wrong by less than that is as good as right.
+    That is ε^(2/3) of the coarsest arithmetic involved: 3.7e-11 in float64, 2.4e-5 in float32.  A
+    gradient that is right loses some digits to sums and cancellation; one that is wrong by less
+    than that is as good as right.
     """
     slots = (*problem.inputs.layout.slots, *problem.outputs.slots)
     eps = max(spacing(s.dtype) for s in slots)
-    return max(eps ** (2 / 3), rtol or 0.0)
+    return max(float(eps ** (2 / 3)), rtol or 0.0)
 
 
 def numerical(
@@ -135,10 +138,10 @@ def judged(
 
 
 def _rounding_of_zero(problem: Problem, direction: Array, found: Found, scale: float) -> float:
-    """What a claim of zero may be off by: f's own noise over the size of x.
+    """Return what a claim of zero may be off by: f's own noise over the size of x.
 
-    A gradient that vanishes because large terms cancel comes out as their rounding, and has no larger entries beside it
-    to measure that against.  f's noise is the rounding of the same terms.
+    A gradient that vanishes because large terms cancel comes out as their rounding, and has no
+    larger entries beside it to measure that against.  f's noise is the rounding of the same terms.
     """
     noise = found.noise / problem.unit(direction)
     return noise if scale <= 8 * noise else 0.0

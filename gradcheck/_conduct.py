@@ -1,6 +1,7 @@
 """How f and the claim must behave apart from the values: deterministic, without memory, linear in v.
 
-Shape, dtype, NaN, mutation and exceptions are looked after wherever the claim is called (`Problem`).
+Shape, dtype, NaN, mutation and exceptions are looked after wherever the claim is called
+(`Problem`).
 """
 
 from __future__ import annotations

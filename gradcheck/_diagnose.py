@@ -1,7 +1,8 @@
 """Which mistake a wrong derivative looks like: corrections that would make it agree with all the evidence.
 
-Each hypothesis is a correction of the claim (negate it, divide by N, transpose it, …).  It is named only if the corrected
-claim agrees with every numerical derivative at hand; no further evaluations of f are made.
+Each hypothesis is a correction of the claim (negate it, divide by N, transpose it, …).  It is named
+only if the corrected claim agrees with every numerical derivative at hand; no further evaluations
+of f are made.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _hypotheses(
 
 
 def _common_factor(usable: Sequence[Comparison]) -> float | None:
-    """The ratio claimed/numerical, where it is the same along every direction."""
+    """Return the ratio claimed/numerical, where it is the same along every direction."""
     best = max(usable, key=lambda c: abs(c.found.value) / (c.allowed or 5e-324))
     return best.claimed / best.found.value if best.found.value and best.claimed else None
 

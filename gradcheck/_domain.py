@@ -1,8 +1,9 @@
 """The sets that arguments come from: where to draw them and how far a probe may go.
 
-A domain answers four questions about one array argument: what a typical value is (`sample`), whether a value
-lies inside (`contains`), which directions stay inside (`tangent`), and how far one may go along such a
-direction (`reach`).  The estimator never evaluates a function outside a declared domain.
+A domain answers four questions about one array argument: what a typical value is (`sample`),
+whether a value lies inside (`contains`), which directions stay inside (`tangent`), and how far one
+may go along such a direction (`reach`).  The estimator never evaluates a function outside a
+declared domain.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck._compare import GOAL, Comparison, judged
+from gradcheck._compare import GOAL, Comparison
 from gradcheck._directions import power_of_two_size
 from gradcheck._domain import Array
 from gradcheck._ladder import Component

@@ -72,18 +72,20 @@ def differentiate(
 ) -> Estimate:
     """Differentiate f at x along a direction, with an error bar.
 
-    Central differences on a ladder of steps are extrapolated (Richardson 1911; Ridders 1982).  The radius is the
-    truncation, from the last corrections of the table, plus f's rounding noise, measured on the finest steps
-    (after Hamming; Moré & Wild 2011) and carried through the table.  An extrapolation counts only if finer steps
-    confirm it; at a kink the radius spans the one-sided derivatives.
+    Central differences on a ladder of steps are extrapolated (Richardson 1911; Ridders 1982).  The
+    radius is the truncation, from the last corrections of the table, plus f's rounding noise,
+    measured on the finest steps (after Hamming; Moré & Wild 2011) and carried through the table.
+    An extrapolation counts only if finer steps confirm it; at a kink the radius spans the one-sided
+    derivatives.
 
-    The search stops as soon as the radius is at most `rtol` of the derivative's natural size; on smooth,
-    well-scaled functions that takes eleven evaluations.
+    The search stops as soon as the radius is at most `rtol` of the derivative's natural size; on
+    smooth, well-scaled functions that takes eleven evaluations.
 
     Parameters
     ----------
     f : callable
-        ``f(x)`` returns a real scalar or array.  It is called with fresh arrays, and never outside `domain`.
+        ``f(x)`` returns a real scalar or array.  It is called with fresh arrays, and never outside
+        `domain`.
     x : float or array_like
         Where to differentiate.  Floating point; integers are converted to float64.
     direction : array_like, optional
@@ -102,8 +104,8 @@ def differentiate(
     TypeError
         If f isn't callable, or x or f's values aren't real numbers.
     ValueError
-        If x isn't finite or not in the domain, the direction's shape isn't x's, the direction is zero, or x is an
-        array and no direction is given.
+        If x isn't finite or not in the domain, the direction's shape isn't x's, the direction is
+        zero, or x is an array and no direction is given.
 
     Examples
     --------

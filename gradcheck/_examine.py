@@ -1,7 +1,7 @@
 """One check from start to end: conduct, random directions, kinks, small entries, verdict.
 
-The order is that of the cost.  Whatever disagrees must do so along a second, independent direction before the claim is called
-wrong; then the entries behind it are located and the mistake is named.
+The order is that of the cost.  Whatever disagrees must do so along a second, independent direction
+before the claim is called wrong; then the entries behind it are located and the mistake is named.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from gradcheck._directions import (
 from gradcheck._domain import Array
 from gradcheck._entries import compare_every_entry
 from gradcheck._inputs import Inputs
-from gradcheck._ladder import NOISE_CONFIDENCE
 from gradcheck._kinks import find_kinks
+from gradcheck._ladder import NOISE_CONFIDENCE
 from gradcheck._locate import MOST_ENTRIES, locate
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
@@ -133,10 +133,7 @@ class Examination:
                 "vjp=gradcheck.Elementwise(derivative) for a function that acts entry by entry"
             )
         self._rtol = claim_rtol(problem, self._settings.rtol)
-        witnessed = Witnessed(
-            problem, self._direction() if problem.kind == "jvp" else self._cotangent()
-        )
-        return witnessed
+        return Witnessed(problem, self._direction() if problem.kind == "jvp" else self._cotangent())
 
     def _finish(self, witnessed: Witnessed) -> None:
         """Check the claim's conduct, now that f has been evaluated elsewhere."""
@@ -241,7 +238,8 @@ class Examination:
             return
         c = self._comparisons[0]
         share = np.abs(self._problem.pullback(c.cotangent) * c.direction)
-        # f's noise is the same whichever entries move: what the random directions showed of it holds here too
+        # f's noise is the same whichever entries move: what the random directions showed of it
+        # holds here too
         self._problem.noise = statistics.median(
             c.found.noise / NOISE_CONFIDENCE for c in self._random()
         )
@@ -357,7 +355,7 @@ class Examination:
         return self._detectable(lambda c: c.allowed)
 
     def _numerical_resolution(self) -> float:
-        """The same if no error of the claim were tolerated: what the numerical side can do."""
+        """Return the same if no error of the claim were tolerated: what the numerical side can do."""
         return self._detectable(lambda c: c.found.radius)
 
     def _detectable(self, allowed: Callable[[Comparison], float]) -> float:

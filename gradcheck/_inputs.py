@@ -16,7 +16,6 @@ from gradcheck._tree import (
     copied,
     identical,
     in_order_of,
-    is_python_number,
     leaves,
     like,
     rebuild,
@@ -28,8 +27,9 @@ _FLOAT64 = np.dtype(np.float64)
 class Inputs:
     """Positional arguments with the differentiated leaves marked.
 
-    Floating-point leaves of the differentiated arguments vary.  Integer and boolean leaves are labels or indices and
-    stay, unless there is no floating leaf at all: then they are meant as numbers and become float64.
+    Floating-point leaves of the differentiated arguments vary.  Integer and boolean leaves are
+    labels or indices and stay, unless there is no floating leaf at all: then they are meant as
+    numbers and become float64.
 
     Parameters
     ----------

@@ -27,9 +27,8 @@ def find_kinks(problem: Problem, found: Comparison, rtol: float) -> list[Compari
         positions = stack.pop()
         if positions.size > 1:
             middle = positions.size // 2
-            for half in (positions[:middle], positions[middle:]):
-                if _has_kink(problem, found, half, rtol):
-                    stack.append(half)
+            halves = positions[:middle], positions[middle:]
+            stack += [half for half in halves if _has_kink(problem, found, half, rtol)]
             tested += 2
             if tested > 40 * _MOST_KINKS or len(stack) + len(kinks) > _MOST_KINKS:
                 raise undecided(

@@ -1,20 +1,24 @@
 """Extrapolation on a ladder of symmetric steps, with rounding and truncation carried along.
 
-One component of φ along a line is sampled at ±h for h = unit·2⁻ᵏ.  Each *rung* k gives the central slope
-D(h) = (φ(h) − φ(−h))/2h, whose error is even in h for smooth φ, and the bend B(h) = (φ(h) − 2φ(0) + φ(−h))/2h, half
-the difference of the one-sided slopes, which vanishes linearly in h for smooth φ and tends to a constant at a kink.
+One component of φ along a line is sampled at ±h for h = unit·2⁻ᵏ.  Each *rung* k gives the central
+slope D(h) = (φ(h) − φ(−h))/2h, whose error is even in h for smooth φ, and the bend B(h) = (φ(h) −
+2φ(0) + φ(−h))/2h, half the difference of the one-sided slopes, which vanishes linearly in h for
+smooth φ and tends to a constant at a kink.
 
 A *window* of four rungs is extrapolated to h = 0 (Richardson 1911; Ridders 1982).  Its radius is
 
-* the truncation: a multiple of the last corrections of the table, which must shrink from column to column, plus
-* the rounding: the noise of φ carried through the weights of the table, which are solved in exact rationals.
+* the truncation: a multiple of the last corrections of the table, which must shrink from column to
+  column, plus
+* the rounding: the noise of φ carried through the weights of the table, which are solved in exact
+  rationals.
 
-The noise is the larger of a model (half an ulp of φ and of the argument) and what the finest rungs show: there the
-slopes differ by noise alone, so that their differences measure it, in the spirit of Hamming's difference table and of
-Moré & Wild's ECnoise (2011).  It is inflated by the chi-square quantile of the number of samples.
+The noise is the larger of a model (half an ulp of φ and of the argument) and what the finest rungs
+show: there the slopes differ by noise alone, so that their differences measure it, in the spirit of
+Hamming's difference table and of Moré & Wild's ECnoise (2011).  It is inflated by the chi-square
+quantile of the number of samples.
 
-A window counts only if finer rungs agree with it within the noise.  That is what keeps an aliased pair of coarse steps
-(sin 1000x at h = 0.1) or a kink close by from passing.
+A window counts only if finer rungs agree with it within the noise.  That is what keeps an aliased
+pair of coarse steps (sin 1000x at h = 0.1) or a kink close by from passing.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from gradcheck._line import Line
 
@@ -91,8 +96,8 @@ def _one_sided_weights(width: int) -> tuple[float, ...]:
     return tuple(float(math.prod(m / (m - own) for m in steps if m != own)) for own in steps)
 
 
-# Rounding of an extrapolated slope in units of σ/h of the coarsest rung.  A central slope has the noise of two values,
-# each of deviation σ; one-sided slopes share the value at the origin.
+# Rounding of an extrapolated slope in units of σ/h of the coarsest rung.  A central slope has the
+# noise of two values, each of deviation σ; one-sided slopes share the value at the origin.
 _CENTRAL_GAIN = math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(WIDTH)))) / math.sqrt(
     2
 )
@@ -155,7 +160,7 @@ class Component:
         return self.rungs[k]
 
     def known(self) -> list[int]:
-        """The evaluated rungs with both sides, coarsest first."""
+        """Return the evaluated rungs with both sides, coarsest first."""
         return sorted(k for k, r in self.rungs.items() if r.finite)
 
     # -- noise -----------------------------------------------------------------------------------
@@ -211,8 +216,9 @@ class Component:
         ]
         differences = values
         for _ in range(4):
-            differences = [b - a for a, b in zip(differences, differences[1:], strict=False)]
-        # the fourth difference of independent noise has 1 + 16 + 36 + 16 + 1 = 70 times its variance
+            differences = [b - a for a, b in pairwise(differences)]
+        # the fourth difference of independent noise has 1 + 16 + 36 + 16 + 1 = 70 times its
+        # variance
         return math.hypot(*differences) / math.sqrt(70 * len(differences))
 
     # -- windows ---------------------------------------------------------------------------------
@@ -277,7 +283,7 @@ class Component:
         return Window(start, value, _truncation(corrections), rounding, math.nan, tail)
 
     def scale(self) -> float:
-        """The natural size of a derivative here: how far φ moves over how far t moves, on the base rungs."""
+        """Return the natural size of a derivative here: how far φ moves over how far t moves."""
         known = [r for k, r in self.rungs.items() if k >= BASE and r.finite]
         return max((abs(r.slope) + abs(r.bend) for r in known), default=0.0)
 
@@ -292,23 +298,23 @@ def _extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float
     factor = 1
     while len(column) > 1:
         factor *= ratio
-        column = [b + (b - a) / (factor - 1) for a, b in zip(column, column[1:], strict=False)]
+        column = [b + (b - a) / (factor - 1) for a, b in pairwise(column)]
         corrections.append(column[-1])
     tails = [slopes[-1], *corrections]
-    sizes = [abs(b - a) for a, b in zip(tails, tails[1:], strict=False)]
+    sizes = [abs(b - a) for a, b in pairwise(tails)]
     return tails[-1], sizes
 
 
 def _shrinking(corrections: Sequence[float], rounding: float) -> bool:
     """Whether each correction is at most a third of the one before, down to rounding."""
-    pairs = zip(corrections, corrections[1:], strict=False)
-    return all(b <= max(a / 3, rounding) for a, b in pairs)
+    return all(b <= max(a / 3, rounding) for a, b in pairwise(corrections))
 
 
 def _truncation(corrections: Sequence[float]) -> float:
     """Bound the error of the corner by its last correction, which is about the error of the column before it.
 
-    The floor guards against a last correction that is small by accident: analytic functions shrink by about
-    2⁻¹⁰ per column at these steps, so an error 2⁻¹⁴ below the last but one is as good as it gets.
+    The floor guards against a last correction that is small by accident: analytic functions shrink
+    by about 2⁻¹⁰ per column at these steps, so an error 2⁻¹⁴ below the last but one is as good as
+    it gets.
     """
     return _TRUNCATION_SAFETY * max(corrections[-1], corrections[-2] * 2.0**-14)

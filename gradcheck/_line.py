@@ -1,7 +1,8 @@
 """A function along a line: φ(t) = f(x + t·d), evaluated on a ladder of symmetric steps.
 
-Every evaluation of the user's function that the estimator makes goes through here: it is counted, cached, kept
-inside the declared domain, given a fresh array each time, and turned into NaN where the function raises.
+Every evaluation of the user's function that the estimator makes goes through here: it is counted,
+cached, kept inside the declared domain, given a fresh array each time, and turned into NaN where
+the function raises.
 """
 
 from __future__ import annotations

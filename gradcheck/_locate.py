@@ -1,8 +1,8 @@
 """Which entries are wrong: group testing on a direction that a claim failed.
 
-Derivatives are additive over the entries of a direction, so the disagreement of a group is the sum of those of its parts.
-A group that disagrees is halved; one half is measured and the other follows by subtraction.  One wrong entry among n
-takes about log₂ n measurements; k of them k·log₂(n/k).
+Derivatives are additive over the entries of a direction, so the disagreement of a group is the sum
+of those of its parts. A group that disagrees is halved; one half is measured and the other follows
+by subtraction.  One wrong entry among n takes about log₂ n measurements; k of them k·log₂(n/k).
 """
 
 from __future__ import annotations

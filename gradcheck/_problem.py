@@ -1,7 +1,8 @@
 """f and one claimed derivative, in flat coordinates: every call counted, every contract looked after.
 
-f and the claim get copies, which are compared with the originals after the first call.  A claim that breaks its contract
-(structure, shape, dtype, NaN, mutation, an exception) raises `Violation`, which becomes the report.
+f and the claim get copies, which are compared with the originals after the first call.  A claim
+that breaks its contract (structure, shape, dtype, NaN, mutation, an exception) raises `Violation`,
+which becomes the report.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Violation(Exception):  # noqa: N818 -- a finding about the user's code, no
     """A finding that ends a check."""
 
     def __init__(self, outcome: Outcome, reason: Reason, message: str) -> None:
+        # a report's first line is the whole verdict: what others wrote over several lines becomes one
+        message = " ".join(message.split())
         super().__init__(message)
         self.outcome = outcome
         self.reason = reason

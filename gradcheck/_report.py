@@ -1,7 +1,7 @@
 """What a check found: the records, and the text that a person reads.
 
-A report's first line is the whole verdict, because that line is all that a test summary shows.  Then come the
-worst entries, the diagnosis, what was tried, and how to run the same check again.
+A report's first line is the whole verdict, because that line is all that a test summary shows.
+Then come the worst entries, the diagnosis, what was tried, and how to run the same check again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class WrongEntry:
     output : tuple of int or None
         Index in f's output, where one was singled out.
     claimed, numerical, radius : float
-        The claimed value, the numerical one, and the radius that is meant to contain the latter's error.
+        The claimed value, the numerical one, and the radius that is meant to contain the latter's
+        error.
     """
 
     argument: int
@@ -176,6 +177,9 @@ class Report:
     def __bool__(self) -> bool:
         return self.outcome is Outcome.PASS
 
+    def __repr__(self) -> str:
+        return f"<Report {str(self).splitlines()[0]}>"
+
     def __str__(self) -> str:
         return "\n".join(_lines(self))
 
@@ -274,11 +278,19 @@ def _lines(r: Report) -> list[str]:
             f"  would have seen: an error of {r.resolution:.1e} of the gradient's size "
             f"(chance of missing one: {r.miss_probability:.0e})"
         )
-    lines.append(
-        f"  tried: {len(r.probes)} direction{'s' * (len(r.probes) != 1)}, {r.evaluations} evaluations of f, "
-        f"{r.claim_evaluations} of the {r.kind}; rerun with rng={r.seed}"
+    tried = ", ".join(
+        [
+            _count(len(r.probes), "direction"),
+            f"{_count(r.evaluations, 'evaluation')} of f",
+            f"{r.claim_evaluations} of the {r.kind}",
+        ]
     )
+    lines.append(f"  tried: {tried}; rerun with rng={r.seed}")
     return lines
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _entry_table(r: Report) -> list[str]:

@@ -1,10 +1,11 @@
 """Which steps to trust: the search over ladder windows that turns a component of φ into a derivative with a radius.
 
-The cheap path takes four steps around 1/16 … 1/128 of the argument's size and one a hundred times finer; smooth,
-well-scaled functions end there after eleven evaluations.  Where these disagree, a survey walks down the ladder over all
-decades that the argument's precision allows, and the windows that finer rungs confirm compete.  Where rounding is what
-limits the radius, coarser windows are tried.  Where no symmetric window is confirmed, the two sides are extrapolated by
-themselves: if they differ, the point is a kink and the answer is an interval.
+The cheap path takes four steps around 1/16 … 1/128 of the argument's size and one a hundred times
+finer; smooth, well-scaled functions end there after eleven evaluations.  Where these disagree, a
+survey walks down the ladder over all decades that the argument's precision allows, and the windows
+that finer rungs confirm compete.  Where rounding is what limits the radius, coarser windows are
+tried.  Where no symmetric window is confirmed, the two sides are extrapolated by themselves: if
+they differ, the point is a kink and the answer is an interval.
 """
 
 from __future__ import annotations
@@ -44,9 +45,11 @@ class Found:
     Parameters
     ----------
     value, radius : float
-        The derivative and the radius that is meant to contain its error; inf where it can't be told.
+        The derivative and the radius that is meant to contain its error; inf where it can't be
+        told.
     reason : str
-        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain`` or ``rough``.
+        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain`` or
+        ``rough``.
     noise : float
         Upper estimate of the standard deviation of φ's noise.
     step : float
@@ -128,7 +131,8 @@ def _constant(c: Component) -> bool:
 def _flat(c: Component) -> Found:
     """φ didn't move at all: zero, to what its rounding could hide at the coarsest step.
 
-    There is no movement to take the natural size of a derivative from; it is φ's size over the argument's.
+    There is no movement to take the natural size of a derivative from; it is φ's size over the
+    argument's.
     """
     for k in range(BASE - STRIDE, BASE - 4 * STRIDE, -STRIDE):
         r = c.rung(k)
@@ -143,8 +147,9 @@ def _flat(c: Component) -> Found:
 def _on_a_plateau(c: Component) -> bool:
     """Whether φ is constant around the point, rather than rounded to coarse steps (a staircase).
 
-    Both look flat on the finest rungs.  A staircase is as irregular at large steps as its stairs are high, and these
-    must be high enough to hide the slope on the flat rungs; a φ that is constant up to a kink is regular beyond it.
+    Both look flat on the finest rungs.  A staircase is as irregular at large steps as its stairs
+    are high, and these must be high enough to hide the slope on the flat rungs; a φ that is
+    constant up to a kink is regular beyond it.
     """
     known = c.known()
     flat = [k for k in known if c.rungs[k].flat]

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gradcheck._case import Case
+from gradcheck._case import Case, ClaimKind
 from gradcheck._check import Mode, Rng, check, seed_of
+from gradcheck._domain import Array
 from gradcheck._report import Report
 
 DEFAULT_SIZE = 5
@@ -36,7 +37,8 @@ def check_case(
     Returns
     -------
     tuple of Report
-        One per claim.  Each report's seed, passed as ``rng=`` with the same sizes, reproduces it, point included.
+        One per claim.  Each report's seed, passed as ``rng=`` with the same sizes, reproduces it,
+        point included.
 
     Raises
     ------
@@ -56,19 +58,25 @@ def check_case(
     if unknown:
         raise ValueError(f"case {case.name!r} has no size {sorted(unknown)}; it has {case.sizes}")
     seed = seed_of(rng)
-    chosen = {s: DEFAULT_SIZE for s in case.sizes} | dict(sizes or {})
+    chosen = dict.fromkeys(case.sizes, DEFAULT_SIZE) | dict(sizes or {})
     x = case.draw(np.random.default_rng(seed), **chosen)
-    domains = {k: case.arguments[k].domain for k in case.argnum_tuple}
-    return tuple(
-        check(
-            case.f,
-            x,
-            argnums=case.argnums,
-            domain=domains,
-            mode=mode,
-            rng=seed,
-            name=case.name,
-            **{kind: claim},  # type: ignore[arg-type]  # kind is one of the four claim names
-        )  # fmt: skip
-        for kind, claim in case.claims
+    return tuple(_check_claim(case, kind, x, seed, mode) for kind, _ in case.claims)
+
+
+def _check_claim(
+    case: Case, kind: ClaimKind, x: tuple[Array, ...], seed: int, mode: Mode
+) -> Report:
+    claims = {k: claim if k == kind else None for k, claim in case.claims}
+    return check(
+        case.f,
+        x,
+        grad=claims.get("grad"),
+        jac=claims.get("jac"),
+        vjp=claims.get("vjp"),
+        jvp=claims.get("jvp"),
+        argnums=case.argnums,
+        domain={k: case.arguments[k].domain for k in case.argnum_tuple},
+        mode=mode,
+        rng=seed,
+        name=case.name,
     )

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import reference
-from gradcheck import Case, Outcome, Reason, check_case
 from hypothesis import given
 from hypothesis import strategies as st
+
+import reference
+from gradcheck import Case, Outcome, Reason, check_case
 
 CASES = {case.name: case for case in reference.CASES}
 

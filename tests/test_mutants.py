@@ -1,7 +1,8 @@
 """Wrong derivatives on purpose: every case, mutated in every way that applies, must be reported wrong.
 
-The kill rate is printed (`pytest tests/test_mutants.py -rP`) and must be 100 %.  A mutation that leaves a claim as it was (a
-transposed symmetric matrix, say) is no mutant and is not counted; that each kind applies somewhere is a test of its own.
+The kill rate is printed (`pytest tests/test_mutants.py -rP`) and must be 100 %.  A mutation that
+leaves a claim as it was (a transposed symmetric matrix, say) is no mutant and is not counted; that
+each kind applies somewhere is a test of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import reference
 from gradcheck import Case, Outcome, check_case
 from gradcheck._tree import leaves, rebuild
