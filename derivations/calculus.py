@@ -1,8 +1,9 @@
 """Capture-avoiding calculus on expressions with bound summation indices.
 
-SymPy's own ``diff``, ``subs`` and ``xreplace`` confuse a bound index with a free one of the same name:
-``Sum(exp(z[j]), (j, 1, n)).diff(z[j])`` is wrong without a word.  Every function here renames a bound index
-before a free one can slip under it.  The table of derivatives in `sdiff` is ours and short enough to be read.
+SymPy's own ``diff``, ``subs`` and ``xreplace`` confuse a bound index with a free one of the same
+name: ``Sum(exp(z[j]), (j, 1, n)).diff(z[j])`` is wrong without a word.  Every function here renames
+a bound index before a free one can slip under it.  The table of derivatives in `sdiff` is ours and
+short enough to be read.
 """
 
 from __future__ import annotations
@@ -64,10 +65,14 @@ def fresh_index(like: sp.Symbol, avoid: Iterable[sp.Symbol]) -> sp.Symbol:
     return sp.Symbol(name, **like.assumptions0)
 
 
+_Change = Callable[[sp.Expr], sp.Expr]
+_NOTHING: frozenset[sp.Symbol] = frozenset()
+
+
 def rebuild(
-    expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr], avoid: frozenset[sp.Symbol] = frozenset()
+    expression: sp.Expr, change: _Change, avoid: frozenset[sp.Symbol] = _NOTHING
 ) -> sp.Expr:
-    """Apply `change` to the direct parts of an expression, renaming bound indices that are in `avoid`.
+    """Apply `change` to the direct parts of an expression, keeping bound indices out of `avoid`.
 
     Parameters
     ----------
@@ -95,9 +100,7 @@ def rebuild(
     return expression if args == expression.args else expression.func(*args)
 
 
-def _rebuild_sum(
-    expression: sp.Sum, change: Callable[[sp.Expr], sp.Expr], avoid: frozenset[sp.Symbol]
-) -> sp.Expr:
+def _rebuild_sum(expression: sp.Sum, change: _Change, avoid: frozenset[sp.Symbol]) -> sp.Expr:
     *inner, (bound, lower, upper) = expression.limits
     body = sp.Sum(expression.function, *inner) if inner else expression.function
     if bound in avoid:
@@ -124,7 +127,7 @@ def rename_free(expression: sp.Expr, mapping: Mapping[sp.Symbol, sp.Expr]) -> sp
     --------
     >>> from derivations.language import i, j, n, z, total
     >>> rename_free(total(z[i] * z[j], j, n), {i: j})
-    Sum(z[i]*z[j], (i, 1, n))
+    Sum(z[j]*z[k], (k, 1, n))
     """
     if isinstance(expression, sp.Symbol):
         return mapping.get(expression, expression)
@@ -135,7 +138,7 @@ def rename_free(expression: sp.Expr, mapping: Mapping[sp.Symbol, sp.Expr]) -> sp
     if isinstance(expression, sp.Sum):
         bound = expression.limits[-1][0]
         incoming = _union(active.values())
-        if bound in active:  # free elsewhere (an inner limit's bound, say): keep the bound one apart
+        if bound in active:  # free in a limit, say: keep the bound one apart
             incoming |= {bound}
         return rebuild(expression, lambda part: rename_free(part, active), incoming)
     return rebuild(expression, lambda part: rename_free(part, active))
@@ -147,23 +150,27 @@ def sdiff(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
     Parameters
     ----------
     expression : sympy.Expr
-        Sums, products, powers with constant exponent, exp, log, tanh, sinh, cosh, finite sums, opaque
-        functions; no unevaluated derivative (see `meaning`).
+        Sums, products, powers with constant exponent, exp, log, tanh, sinh, cosh, finite sums,
+        opaque functions; no unevaluated derivative (see `meaning`).
     variable : sympy.Symbol or sympy.Indexed
         What to differentiate in.
 
     Raises
     ------
     CalculusError
-        If a function has no row in the table.
+        If a function has no row in the table, or the variable is neither a symbol nor an entry.
 
     Examples
     --------
     >>> import sympy as sp
     >>> from derivations.language import j, k, n, z, total
     >>> sdiff(total(sp.exp(z[j]), j, n), z[j])
-    Sum(KroneckerDelta(i, j)*exp(z[i]), (i, 1, n))
+    Sum(exp(z[i])*KroneckerDelta(i, j), (i, 1, n))
     """
+    if not isinstance(variable, sp.Symbol | sp.Indexed):
+        raise CalculusError(
+            f"a derivative in {variable}: it must be a symbol or an entry like z[k]"
+        )
     if isinstance(expression, sp.Indexed):
         return _same_entry(expression, variable)
     if isinstance(expression, sp.Symbol):
@@ -180,7 +187,7 @@ def sdiff(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
     return _outer(expression, variable)
 
 
-def _keep_limits(expression: sp.Sum, variable: sp.Expr) -> Callable[[sp.Expr], sp.Expr]:
+def _keep_limits(expression: sp.Sum, variable: sp.Expr) -> _Change:
     bounds = {part for _, lower, upper in expression.limits for part in (lower, upper)}
     if any(depends(part, variable) for part in bounds):
         raise CalculusError(f"the limits of {expression} depend on {variable}")
@@ -203,7 +210,7 @@ def _outer(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
 
 
 def _table(expression: sp.Expr, inner: sp.Expr) -> sp.Expr:
-    """The derivatives of the elementary functions."""
+    """Return the derivative of an elementary function: the table."""
     if isinstance(expression, sp.exp):
         return expression
     if isinstance(expression, sp.log):
@@ -220,12 +227,12 @@ def _table(expression: sp.Expr, inner: sp.Expr) -> sp.Expr:
 
 
 def _larger(maximum: sp.Max) -> sp.Expr:
-    """The argument that is strictly the largest near every point that the assumptions allow."""
+    """Return the argument that is strictly the largest at every point that is allowed."""
     for candidate in maximum.args:
         others = (a for a in maximum.args if a is not candidate)
         if all((candidate - other).is_positive for other in others):
             return candidate
-    raise CalculusError(f"which argument of {maximum} is larger is not known: the kink has no derivative")
+    raise CalculusError(f"which argument of {maximum} is the largest is not known: is it a kink?")
 
 
 def _same_entry(entry: sp.Indexed, variable: sp.Expr) -> sp.Expr:
@@ -281,9 +288,10 @@ def unfold(expression: sp.Expr, definition: Definition) -> sp.Expr:
 def meaning(expression: sp.Expr, definitions: Sequence[Definition] = ()) -> sp.Expr:
     """Evaluate every unevaluated derivative and unfold every definition.
 
-    In a derivative by a defined name, such as ∂E/∂y_i where y is softmax of z, that name is an independent
-    variable: the definitions after it are unfolded first, then the derivative is taken, and only then the name
-    itself is unfolded.  This is the partial derivative of a computation graph cut at that name.
+    In a derivative by a defined name, such as ∂E/∂y_i where y is softmax of z, that name is an
+    independent variable: the definitions after it are unfolded first, then the derivative is taken,
+    and only then the name itself is unfolded.  This is the partial derivative of a computation
+    graph cut at that name.
 
     Parameters
     ----------
@@ -308,7 +316,8 @@ def evaluate_derivatives(expression: sp.Expr, definitions: Sequence[Definition] 
         for variable in expression.variables:
             inner = sdiff(expand_definitions(inner, _later(definitions, variable)), variable)
         return inner
-    return rebuild(expression, lambda part: evaluate_derivatives(part, definitions))
+    loose = _union(d.body for d in definitions)  # unfolding may bring them in
+    return rebuild(expression, lambda part: evaluate_derivatives(part, definitions), loose)
 
 
 def _later(definitions: Sequence[Definition], variable: sp.Expr) -> Sequence[Definition]:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import sympy as sp
 
-from derivations.records import Definition  # noqa: TC001 — a field's type, for get_type_hints
+from derivations.records import Definition
 from derivations.tensors import Arithmetic, Objects, Tensor, magnitude
 from derivations.walk import EvaluationError, Walk, bound_of_index
 

@@ -1,8 +1,9 @@
-"""The vocabulary of every derivation: real symbols, indices, sizes, indexed families, opaque functions.
+"""The vocabulary of every derivation: symbols, indices, sizes, families, opaque functions.
 
-SymPy is the language that formulas are written in.  Nothing here star-imports it: SymPy exports names such as
-``N``, ``E``, ``S``, ``I``, ``field`` and ``re`` that would silently replace ours.  Every value is declared real and
-every index a positive integer, because the kernels refuse to reason about symbols of unknown kind.
+SymPy is the language that formulas are written in.  Nothing here star-imports it: SymPy exports
+names such as ``N``, ``E``, ``S``, ``I``, ``field`` and ``re`` that would silently replace
+ours.  Every value is declared real and every index a positive integer, because the kernels refuse
+to reason about symbols of unknown kind.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def negative(name: str) -> sp.Symbol:
 
 
 def nonnegative(name: str) -> sp.Symbol:
-    """Return a real scalar that is zero or positive, such as a sum of exponentials over a possibly empty set."""
+    """Return a scalar that is zero or positive, such as a sum over a possibly empty set."""
     return sp.Symbol(name, nonnegative=True)
 
 
@@ -54,7 +55,7 @@ def positive_family(name: str) -> sp.IndexedBase:
 
 
 def label_family(name: str) -> sp.IndexedBase:
-    """Return an array of indices: ``label_family("c")[m]`` is the class of sample m and may itself be an index."""
+    """Return an array of indices: ``label_family("c")[m]`` is the class of sample m."""
     return sp.IndexedBase(name, integer=True, positive=True)
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 import platform
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from derivations import sampling
+from derivations.plan import using
 from derivations.records import Evidence, Finding, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from derivations.confront import Comparison
+    from derivations.comparison import Comparison
     from derivations.figures import StepCurve
+    from derivations.plan import Plan
     from derivations.records import Claim, Derivation
 
 
@@ -106,22 +107,23 @@ class ReportData:
     def problems(self) -> tuple[str, ...]:
         """Every reason why the report is not as it should be; none means success."""
         return (
-            *(p for c in self.claims if (p := _claim_problem(c))),
+            *(p for c in self.claims for p in _claim_problems(c)),
             *(p for c in self.cases for p in _case_problems(c)),
         )
 
 
-def _claim_problem(examined: ExaminedClaim) -> str | None:
+def _claim_problems(examined: ExaminedClaim) -> list[str]:
     claim, status = examined.claim, examined.status
-    if status is Standing.REFUTED and examined.finding.witness is None:
-        return f"claim {claim.id} is refuted without a witness"
-    if examined.expected:
-        return None
-    if claim.known_wrong:
-        return f"claim {claim.id} is known to be wrong but came out as {status.value!r}"
-    worst = min(examined.finding.evidence, key=lambda e: -e.standing.rank, default=None)
-    reason = f": {worst.method}: {worst.detail}" if worst is not None and worst.detail else ""
-    return f"claim {claim.id} is {status.value}{reason}"
+    problems = []
+    if not examined.expected and claim.known_wrong:
+        problems.append(f"claim {claim.id} is known to be wrong but came out as {status.value!r}")
+    elif not examined.expected:
+        worst = max(examined.finding.evidence, key=lambda e: e.standing.rank, default=None)
+        reason = f": {worst.method}: {worst.detail}" if worst is not None else ""
+        problems.append(f"claim {claim.id} is {status.value}{reason}")
+    if status is Standing.REFUTED and claim.known_wrong and examined.finding.witness is None:
+        problems.append(f"claim {claim.id} is refuted without a witness")
+    return problems
 
 
 def _case_problems(case: ExaminedCase) -> list[str]:
@@ -198,7 +200,7 @@ def assemble(
     selection: Selection,
     examine_case: Callable[[str], ExaminedCase],
     curve: Callable[[], StepCurve] | None,
-    plan: sampling.Plan,
+    plan: Plan,
     command: str,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ReportData:
@@ -212,7 +214,7 @@ def assemble(
         What to do with the name of a case.
     curve : callable or None
         Measures the plot of error against step size; None leaves it out.
-    plan : sampling.Plan
+    plan : Plan
         The seed and the number of points.
     command : str
         How the report was asked for, without paths.
@@ -220,7 +222,7 @@ def assemble(
         Told what is about to be done.
     """
     started = time.perf_counter()
-    with sampling.using(plan):
+    with using(plan):
         claims = []
         for claim in selection.claims:
             progress(f"claim {claim.id}")
@@ -229,13 +231,14 @@ def assemble(
         for name in selection.cases:
             progress(f"case {name}")
             cases.append(examine_case(name))
-        progress("step curve")
+        progress("step curve" if curve is not None else "")
         measured = curve() if curve is not None else None
+        progress("")
     provenance = replace(describe(plan, command), seconds=time.perf_counter() - started)
     return ReportData(tuple(claims), tuple(cases), measured, provenance)
 
 
-def describe(plan: sampling.Plan, command: str) -> Provenance:
+def describe(plan: Plan, command: str) -> Provenance:
     """Return versions, seed and date, for a report that took no time yet."""
     packages = ("gradcheck", "numpy", "sympy", "mpmath")
     versions = [(name, metadata.version(name)) for name in packages]
@@ -245,6 +248,6 @@ def describe(plan: sampling.Plan, command: str) -> Provenance:
         seed=plan.seed,
         points=plan.points,
         command=command,
-        created=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         seconds=0.0,
     )

@@ -28,6 +28,7 @@ Integers = npt.NDArray[np.int64]
 
 EXACT = -math.inf
 UNKNOWN = math.inf
+SLACK = 2.0**-30  # the bounds themselves are rounded: to about 2^-43 in their logarithm
 
 
 class DomainError(ValueError):
@@ -182,7 +183,7 @@ class Arithmetic:
         """Attach the bound: those of the operands and one unit of the last place."""
         values = _as_objects(values)
         rounding = magnitude(values) - self.precision
-        return Tensor(axes, values, np.asarray(_plus(rounding, *errors)))
+        return Tensor(axes, values, np.asarray(_plus(rounding, *errors) + SLACK))
 
     # -- combining tensors ------------------------------------------------------------------------
 
@@ -272,11 +273,13 @@ class Arithmetic:
         rounding = size - self.precision + 1
         return self._rounded(x.axes, result, rounding, np.where(usable, spread, UNKNOWN))
 
-    def sign(self, x: Tensor) -> Tensor:
-        """Return −1, 0 or 1 for each entry; unknown where the error bound reaches zero."""
-        signs = np.asarray(np.where(x.values > 0, 1, np.where(x.values < 0, -1, 0)))
-        exact = self.exact(signs, x.axes)
-        return Tensor(x.axes, exact.values, np.where(_certain(x), EXACT, UNKNOWN))
+    def sign_of_difference(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return −1, 0 or 1 for each entry of a − b; unknown where the errors leave it open."""
+        axes, (a, b) = _aligned(a, b)
+        values = _as_objects(a.values - b.values)  # correctly rounded: zero only if they are equal
+        x = Tensor(axes, values, np.logaddexp2(a.error, b.error))
+        signs = np.where(values > 0, 1, np.where(values < 0, -1, 0))
+        return Tensor(axes, self.exact(signs).values, np.where(_certain(x), EXACT, UNKNOWN))
 
     def select(self, condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
         """Take `yes` where the condition (1 or 0) holds and `no` elsewhere."""

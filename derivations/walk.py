@@ -19,8 +19,6 @@ import sympy as sp
 from derivations.language import OpaqueFunction
 from derivations.tensors import (
     ELEMENTWISE,
-    EXACT,
-    UNKNOWN,
     Arithmetic,
     DomainError,
     Integers,
@@ -248,10 +246,12 @@ class Walk:
         """Return the values of an index expression as integers over named axes."""
         if index in scope:
             return (index,), np.array(scope[index], dtype=np.int64)
+        if not index.is_integer:
+            raise EvaluationError(f"{index} is used as an index but is not declared an integer")
         tensor = self.tensor(index, scope)
-        if not np.all(tensor.error == EXACT) or not all(x == int(x) for x in tensor.values.flat):
-            raise EvaluationError(f"{index} is used as an index but is not an integer")
-        return tensor.axes, np.asarray(np.vectorize(int, otypes=[np.int64])(tensor.values))
+        if not np.all(tensor.error < -2):  # less than ¼: the nearest integer is the value
+            raise EvaluationError(f"the index {index} is too large to be told from its neighbours")
+        return tensor.axes, np.asarray(np.rint(tensor.values.astype(np.float64)), dtype=np.int64)
 
     def _defined(self, e: sp.Indexed, scope: Scope) -> Tensor:
         """Look a defined name up in its table over the indices' ranges."""
@@ -329,9 +329,10 @@ class Walk:
 
     def _by_cases(self, e: sp.Expr, scope: Scope) -> Tensor:
         if isinstance(e, sp.KroneckerDelta):
-            return self._condition(sp.Eq(*e.args[:2], evaluate=False), scope)
+            return self._delta(e, scope)
         if isinstance(e, sp.sign):
-            return self.arithmetic.sign(self.tensor(e.args[0], scope))
+            zero = self.arithmetic.exact(0)
+            return self.arithmetic.sign_of_difference(self.tensor(e.args[0], scope), zero)
         if isinstance(e, (sp.Max, sp.Min)):
             return self._extreme(e, scope)
         if isinstance(e, sp.Piecewise):
@@ -339,6 +340,13 @@ class Walk:
         if isinstance(e, sp.Derivative):
             raise EvaluationError(f"{e}: carry out the derivative first")
         raise EvaluationError(f"there is no rule to evaluate {e.func.__name__}: {e}")
+
+    def _delta(self, e: sp.KroneckerDelta, scope: Scope) -> Tensor:
+        sides = []
+        for index in e.args[:2]:
+            along, where = self._positions(index, scope)
+            sides.append(self.arithmetic.exact(where, along))
+        return self._compare(sp.Eq, *sides)
 
     def _extreme(self, e: sp.Expr, scope: Scope) -> Tensor:
         relation = sp.Ge if isinstance(e, sp.Max) else sp.Le
@@ -367,11 +375,10 @@ class Walk:
         return self._compare(condition.func, *sides)
 
     def _compare(self, relation: Any, a: Tensor, b: Tensor) -> Tensor:
-        minus = self.arithmetic.multiply((self.arithmetic.exact(-1), b))
-        sign = self.arithmetic.sign(self.arithmetic.add((a, minus)))
+        sign = self.arithmetic.sign_of_difference(a, b)
         truth = _HOLDS[relation](np.asarray(sign.values, dtype=np.float64))
         exact = self.arithmetic.exact(truth.astype(int), sign.axes)
-        return Tensor(sign.axes, exact.values, np.where(sign.error == UNKNOWN, UNKNOWN, EXACT))
+        return Tensor(sign.axes, exact.values, sign.error)
 
 
 _HOLDS: dict[Any, Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]]] = {

@@ -1,46 +1,37 @@
-"""Does an expression with finite sums of symbolic length vanish for every length?  A normal form decides.
+"""The proof that an expression with finite sums of symbolic length is zero for every length.
 
-Rules, each an equality for all real entries, all sizes ≥ 1 and all index values in range, wherever both sides
-are defined; the comments ``R1`` … mark the lines that use them:
+A normal form decides: `derivations.kernels.algebra` and `derivations.kernels.sums` hold its rules
+R1 … R8 and R10, this module the translation from SymPy, the case split and
 
-R1  finite sums are linear
-R2  Σ_{j=1..n} c = n·c, and a factor free of j leaves the sum
-R3  Σ_{j=1..n} δ_ja f(j) = f(a), only when a is known to lie in 1 … n
-R4  δ_ab f(a, b) = δ_ab f(a, a); δ_aa = 1; δ_ab² = δ_ab; δ_ab = 0 for indices declared distinct
-R5  exp(a + b) = exp a · exp b; exp(c·m) = exp(m)^c; exp log p = p and log exp r = r;
-    log of a product of positive factors is the sum of their logs
-R6  the order and the names of bound indices do not matter, nor the order of summation
-R7  1/(q·m) = 1/q · 1/m; fractions inside a denominator are cleared
-R8  m/(c + m) = 1 − c/(c + m) for a number c
 R9  tanh a = 1 − 2/(1 + e^2a), cosh a = (e^a + e^−a)/2, sinh a = (e^a − e^−a)/2
-R10 a hypothesis Σ_j f(j) = e, given by the caller, replaces that sum
 
-Whatever is left is an atom, known only to be equal to itself.  The result is zero if its numerator is the zero
-polynomial in the atoms.  Anything outside the class is refused with `OutOfClassError`; a non-zero normal form
-says nothing by itself (see `derivations.kernels.witness`).
+What no rule takes apart is an atom, known only to be equal to itself.  The expression is zero if
+the numerator of its normal form is the zero polynomial in the atoms.  What is outside the class is
+refused with `OutOfClassError`; a non-zero normal form says nothing by itself
+(see `derivations.kernels.witness`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import count, product
-from typing import TYPE_CHECKING
+from itertools import product
 
 import sympy as sp
 
+from derivations.calculus import free_symbols
 from derivations.kernels import terms
-from derivations.kernels.terms import OutOfClassError
+from derivations.kernels.sums import Replacement, Summation
+from derivations.kernels.terms import Index, OutOfClassError, Poly
+from derivations.kernels.vocabulary import Vocabulary
 from derivations.language import OpaqueFunction
+from derivations.records import Hypothesis
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+__all__ = ["IndexedCase", "IndexedProof", "OutOfClassError", "normal_form", "prove_zero"]
 
-    from derivations.kernels.terms import Atom, FrozenPoly, Index, Monomial, Number, Poly
-    from derivations.records import Hypothesis
-
-_LARGEST_POWER = 12
-_LARGEST_FACTORED = 10**6
+_Pairs = tuple[tuple[sp.Expr, sp.Expr], ...]
+_Scope = Mapping[sp.Symbol, Index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +48,8 @@ class IndexedCase:
         The normal form, as an expression.
     """
 
-    equal: tuple[tuple[sp.Expr, sp.Expr], ...]
-    distinct: tuple[tuple[sp.Expr, sp.Expr], ...]
+    equal: _Pairs
+    distinct: _Pairs
     proved: bool
     residual: sp.Expr
 
@@ -70,7 +61,8 @@ class IndexedProof:
     Parameters
     ----------
     proved : bool
-        Whether every case has the normal form zero.  False means "not proved", not "false".
+        Whether every case has the normal form zero; also the truth value of the record.  False
+        means "not proved", not "false".
     residual : sympy.Expr
         The first normal form that is not zero; 0 if all are.
     cases : tuple of IndexedCase
@@ -81,12 +73,16 @@ class IndexedProof:
     residual: sp.Expr
     cases: tuple[IndexedCase, ...]
 
+    def __bool__(self) -> bool:
+        return self.proved
+
 
 def prove_zero(
     expression: sp.Expr,
     ranges: Mapping[sp.Basic, sp.Expr],
     pairs: Sequence[tuple[sp.Expr, sp.Expr]] = (),
     hypotheses: Sequence[Hypothesis] = (),
+    fixed: Collection[sp.Symbol] = (),
 ) -> IndexedProof:
     """Try to prove that an expression is zero for every size and every index in range.
 
@@ -95,13 +91,15 @@ def prove_zero(
     expression : sympy.Expr
         Derivatives evaluated, definitions unfolded.
     ranges : Mapping
-        Upper limit of every free index, and of every family whose entries are indices (class labels).
+        Upper limit of every free index, and of every family whose entries are indices (labels).
     pairs : sequence of pairs
-        Free indices to be split into equal and distinct; the statement is proved in every case.  The second
-        of a pair must be a free index symbol.
+        Indices to be split into equal and distinct; the statement is proved in every case.
     hypotheses : sequence of Hypothesis
-        Equations that may be used, left side a sum.  A free index of theirs that has a range and does not occur
-        in `expression` stands for every value in that range.
+        Equations that may be used, the left side a single sum.  A free index of theirs that has a
+        range and does not occur free in `expression` stands for every value in that range.
+    fixed : collection of sympy.Symbol
+        Indices that stand for themselves in the hypotheses although `expression`, a difference of
+        two sides perhaps, no longer has them.
 
     Raises
     ------
@@ -122,74 +120,104 @@ def prove_zero(
     for choice in product((True, False), repeat=len(pairs)):
         equal = tuple(pair for pair, same in zip(pairs, choice, strict=True) if same)
         distinct = tuple(pair for pair, same in zip(pairs, choice, strict=True) if not same)
-        form = Normaliser(ranges, equal, distinct)
-        if form.contradictory:
+        form = _NormalForm(Vocabulary(ranges, equal, distinct))
+        if form.vocabulary.contradictory:
             continue
-        form.assume(hypotheses, expression)
+        form.assume(hypotheses, free_symbols(expression) | set(fixed))
         residual = form.normal(expression)
-        proved = not form.numerator(residual)
-        shown = sp.Integer(0) if proved else to_sympy(residual, form)
+        proved = not form.cleared(residual)[0]
+        shown = sp.Integer(0) if proved else form.show(residual)
         cases.append(IndexedCase(equal, distinct, proved, shown))
-    open_cases = [case for case in cases if not case.proved]
-    residual_shown = open_cases[0].residual if open_cases else sp.Integer(0)
-    return IndexedProof(bool(cases) and not open_cases, residual_shown, tuple(cases))
+    left = [case.residual for case in cases if not case.proved]
+    return IndexedProof(not left, (left or [sp.Integer(0)])[0], tuple(cases))
 
 
 def normal_form(expression: sp.Expr, ranges: Mapping[sp.Basic, sp.Expr]) -> sp.Expr:
-    """Return the normal form as an expression (for reports and for the kernel's own tests)."""
-    form = Normaliser(ranges)
-    return to_sympy(form.normal(expression), form)
+    """Return the normal form as an expression, for reports and for tests of the rules.
 
-
-class Normaliser:
-    """The rules, with what is known about the symbols of one statement.
-
-    Parameters
-    ----------
-    ranges : Mapping
-        As in `prove_zero`.
-    equal, distinct : sequences of pairs
-        Indices known to be equal or different.
+    Examples
+    --------
+    >>> from derivations.language import delta, i, j, n, total, z
+    >>> normal_form(total(delta(i, j) * z[j] ** 2, j, n), {i: n})
+    z[i]**2
     """
+    form = _NormalForm(Vocabulary(ranges))
+    return form.show(form.normal(expression))
 
-    def __init__(
-        self,
-        ranges: Mapping[sp.Basic, sp.Expr],
-        equal: Sequence[tuple[sp.Expr, sp.Expr]] = (),
-        distinct: Sequence[tuple[sp.Expr, sp.Expr]] = (),
-    ) -> None:
-        self._names: dict[str, sp.Basic] = {}
-        self._counter = count()
-        self._replacements: list[tuple[Atom, Atom, FrozenPoly, frozenset[str]]] = []
-        self._alias: dict[Index, Index] = {}
-        self.upper: dict[Index, Index] = {}
-        for symbol, limit in ranges.items():
-            self.upper[self._range_key(symbol)] = self._size(limit)
-        for a, b in equal:
-            self._identify(self._index(a, {}), self._index(b, {}))
-        self.distinct = {frozenset((self._index(a, {}), self._index(b, {}))) for a, b in distinct}
 
-    @property
-    def contradictory(self) -> bool:
-        """Whether some pair is declared both equal and distinct: the case is empty."""
-        return any(len(pair) == 1 for pair in self.distinct)
+class _NormalForm(Summation):
+    """The rules, with the translation from SymPy."""
 
     def normal(self, expression: sp.Expr) -> Poly:
         """Return the normal form of an expression."""
         return self._convert(sp.sympify(expression), {})
 
-    def assume(self, hypotheses: Sequence[Hypothesis], statement: sp.Expr) -> None:
-        """Let every hypothesis replace its left side from now on (R10)."""
-        stated = {("f", symbol.name) for symbol in statement.atoms(sp.Symbol)}
+    def assume(self, hypotheses: Sequence[Hypothesis], stated: Collection[sp.Symbol]) -> None:
+        """Let every hypothesis replace its left side from now on (R10).
+
+        An index that is not among the `stated` symbols is schematic: it stands for every value.
+        """
+        names = {symbol.name for symbol in stated}
+        free = [index for index in self.vocabulary.ranged if index[1] not in names]
         for hypothesis in hypotheses:
-            left = self.normal(hypothesis.lhs)
-            right = self.normal(hypothesis.rhs)
-            if len(left) != 1 or len(only := next(iter(left))) != 1 or only[0][1] != 1:
-                raise OutOfClassError(f"the hypothesis {hypothesis.text} is not about one sum")
-            schematic = [
-                index[1]
-                for index in self.upper
-                if index[0] == "f" and index not in stated and terms.occurs(index, only)
-            ]
-            value = terms.freeze(terms.scale(right, 1 / Fraction(left[only])))
-            self._replacements.append((only[0][0], only[0][0], value, frozenset(schematic)))
+            left, right = self.normal(hypothesis.lhs), self.normal(hypothesis.rhs)
+            monomial, coefficient = next(iter(left.items()), ((), 0))
+            if len(left) != 1 or len(monomial) != 1 or monomial[0][1] != 1:
+                raise OutOfClassError(f"the hypothesis {hypothesis.text!r} is not about one sum")
+            schematic = frozenset(index for index in free if terms.occurs(index, monomial))
+            value = terms.freeze(terms.scale(right, 1 / Fraction(coefficient)))
+            self.replacements.append(Replacement(monomial[0][0], value, schematic))
+
+    def _convert(self, e: sp.Expr, bound: _Scope) -> Poly:
+        if isinstance(e, sp.Rational):
+            return terms.constant(int(e) if e.is_Integer else Fraction(int(e.p), int(e.q)))
+        if isinstance(e, sp.Symbol | sp.Indexed):
+            return self.value(self.vocabulary.index(e, bound))
+        if isinstance(e, sp.Sum):
+            return self._convert_sum(e, bound)
+        if isinstance(e, sp.KroneckerDelta) and len(e.args) == 2:
+            return self.delta(*(self.vocabulary.index(part, bound) for part in e.args))
+        if e is sp.E:
+            return terms.single(("exp", terms.ONE))
+        return self._convert_operation(e, [self._convert(part, bound) for part in e.args])
+
+    def _convert_operation(self, e: sp.Expr, parts: Sequence[Poly]) -> Poly:
+        if isinstance(e, sp.Add):
+            return terms.add(*parts)
+        if isinstance(e, sp.Mul):
+            return self.multiply(*parts)
+        if isinstance(e, sp.Pow) and e.exp.is_Integer:
+            return self.power(parts[0], int(e.exp))
+        if isinstance(e, sp.exp):
+            return self.exp(parts[0])
+        if isinstance(e, sp.log) and len(parts) == 1:
+            return self.log(parts[0])
+        if isinstance(e, OpaqueFunction):
+            return terms.single(("fun", e.func.__name__, tuple(map(terms.freeze, parts))))
+        if isinstance(e, sp.tanh | sp.cosh | sp.sinh):
+            return self._convert_hyperbolic(e, parts[0])
+        raise OutOfClassError(f"there is no rule for {e.func.__name__} in {e}")
+
+    def _convert_hyperbolic(self, e: sp.Expr, a: Poly) -> Poly:
+        """R9."""
+        if isinstance(e, sp.tanh):
+            share = self.reciprocal(terms.add(terms.constant(1), self.exp(terms.scale(a, 2))))
+            return terms.add(terms.constant(1), terms.scale(share, -2))
+        up, down = self.exp(a), self.exp(terms.scale(a, -1))
+        sign = 1 if isinstance(e, sp.cosh) else -1
+        return terms.scale(terms.add(up, terms.scale(down, sign)), Fraction(1, 2))
+
+    def _convert_sum(self, e: sp.Sum, bound: _Scope) -> Poly:
+        """Open every limit with a fresh name, normalise the body, sum from the innermost out."""
+        limits = []
+        for symbol, lower, upper in reversed(e.limits):  # the last limit is the outermost
+            if lower != 1:
+                raise OutOfClassError(f"{e} does not start at 1")
+            size = self.vocabulary.size(upper)
+            name = self.vocabulary.fresh(size)
+            limits.append((name, size))
+            bound = {**bound, symbol: ("f", name)}
+        out = self._convert(e.function, bound)
+        for name, size in reversed(limits):
+            out = self.sum_over({name: size}, out)
+        return out

@@ -1,4 +1,4 @@
-"""Polynomials over the atoms of finite indexed sums: the data that the indexed normal form is made of.
+"""Polynomials over the atoms of finite indexed sums: what the indexed normal form is made of.
 
 Everything is a nested tuple, so that equal means identical and any two can be sorted.
 
@@ -12,9 +12,9 @@ Monomial    sorted tuple of ``(atom, exponent)``
 Polynomial  sorted tuple of ``(monomial, coefficient)``; while computing a dict, see `Poly`
 ==========  =======================================================================================
 
-Bound indices carry no names ("locally nameless"): two sums that differ in the name of their index are the same
-tuple, and no substitution can capture an index.  The order of the indices that one sum binds is fixed by taking
-the smallest of all orders (`canonical_sum`).
+Bound indices carry no names ("locally nameless"): two sums that differ in the name of their index
+are the same tuple, and no substitution can capture an index.  The order of the indices that one sum
+binds is fixed by taking the smallest of all orders (`canonical_sum`).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def scale(poly: Poly, factor: Number) -> Poly:
 
 
 def merge(*monomials: Monomial) -> Monomial:
-    """Multiply monomials by adding exponents; what deltas and inverses imply is left to the caller."""
+    """Multiply by adding exponents; what deltas and inverses imply is left to the caller."""
     exponents: dict[Atom, Number] = {}
     for monomial in monomials:
         for atom, exponent in monomial:
@@ -87,11 +87,11 @@ def merge(*monomials: Monomial) -> Monomial:
 def split(poly: Poly) -> tuple[Fraction, Monomial, Poly]:
     """Write a polynomial as content × monomial × rest, the rest without common factor.
 
-    The content is the positive greatest common divisor of the coefficients; the monomial has the smallest
-    exponent of each atom, so 1 + 1/e^z becomes (1/e^z)(e^z + 1).
+    The content is the positive greatest common divisor of the coefficients; the monomial has the
+    smallest exponent of each atom, so 1 + 1/e^z becomes (1/e^z)(e^z + 1).
     """
     numbers = [Fraction(c) for c in poly.values()]
-    content = numbers[0].__abs__()
+    content = abs(numbers[0])
     for number in numbers[1:]:
         content = _gcd(content, number)
     powers = [dict(monomial) for monomial in poly]
@@ -99,7 +99,7 @@ def split(poly: Poly) -> tuple[Fraction, Monomial, Poly]:
     lowest = {atom: min(power.get(atom, 0) for power in powers) for atom in atoms}
     common = tuple(sorted((a, e) for a, e in lowest.items() if e))
     inverse = tuple((a, -e) for a, e in common)
-    rest = {merge(monomial, inverse): c / content for monomial, c in poly.items()}
+    rest: Poly = {merge(monomial, inverse): c / content for monomial, c in poly.items()}
     return content, common, rest
 
 
@@ -114,14 +114,14 @@ Change = Callable[[Index, int], Index]
 
 
 def map_index(index: Index, change: Change, depth: int) -> Index:
-    """Rename an index one to one: ``change(index, depth)``, inside out; `depth` counts the sums entered."""
+    """Rename an index one to one, inside out; `depth` counts the sums that were entered."""
     if index[0] == "e":
         index = ("e", index[1], tuple(map_index(part, change, depth) for part in index[2]))
     return change(index, depth)
 
 
 def map_atom(atom: Atom, change: Change, depth: int) -> Atom:
-    """Rename the indices of an atom one to one, restoring the sorted and canonical order of its parts.
+    """Rename the indices of an atom one to one, and sort its parts again.
 
     Indices that become equal would need the rules of multiplication, which renaming does not know.
     """
@@ -153,7 +153,7 @@ def canonical_sum(uppers: tuple[Index, ...], body: Monomial) -> Atom:
     """Return the sum atom with its bound indices in the order that gives the smallest tuple."""
     count = len(uppers)
     if count > MAX_BOUND:
-        raise OutOfClassError(f"a sum over {count} entangled indices; at most {MAX_BOUND} are tried")
+        raise OutOfClassError(f"a sum over {count} entangled indices; {MAX_BOUND} are the limit")
     if count == 1:
         return ("sum", uppers, body)
     best: Atom | None = None

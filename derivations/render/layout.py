@@ -1,16 +1,15 @@
-"""From a SymPy expression to boxes: brackets, signs, fractions and order are decided here, once for every output.
+"""From SymPy expressions to boxes: brackets, signs, fractions and order are decided here, once.
 
-SymPy's own printers are not used, because they lose meaning that a derivation needs: the derivative of a product
-comes out without brackets, the terms of a deliberately ordered sum are rearranged, and two bound indices of one
-name cannot be told apart.
+SymPy's own printers are not used, because they lose meaning that a derivation needs: the derivative
+of a product comes out without brackets, the terms of a deliberately ordered sum are rearranged, and
+two bound indices of one name cannot be told apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 from sympy.core.function import Application, AppliedUndef
@@ -38,9 +37,14 @@ from derivations.render.boxes import (
 )
 from derivations.render.names import Naming, named
 
-# How tightly an expression holds together; a box is bracketed where its place demands more.  An OPEN one
-# (a sum sign, a derivative sign) reaches to the right as far as it can: bracketed unless it comes last.
-RELATION, SUM, OPEN, PRODUCT, POWER, CLOSED = range(6)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# How tightly an expression holds together; a box is bracketed where its place demands more.  An
+# OPEN one (a sum sign, a derivative sign) reaches to the right as far as it can: bracketed unless
+# it comes last. APPLIED is a function before an unbracketed argument: a dot keeps what follows out
+# of the argument.
+RELATION, SUM, OPEN, PRODUCT, APPLIED, POWER, CLOSED = range(7)
 
 APPLY = "\u2061"  # function application: no ink
 TIMES = "\u2062"  # invisible multiplication
@@ -51,7 +55,7 @@ _UNBRACKETED = (sp.Symbol, sp.Indexed, sp.Integer)
 
 
 def layout(expr: Any, naming: Naming | None = None) -> Box:
-    """Return the boxes of an expression.
+    r"""Return the boxes of an expression.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def layout(expr: Any, naming: Naming | None = None) -> Box:
     >>> from derivations.render.tex import tex
     >>> x = sp.Symbol("x", real=True)
     >>> print(tex(layout(sp.Derivative(x * sp.exp(x), x))))
-    \\frac{d}{dx} \\left( xe^{x} \\right)
+    \frac{d}{d x} \left( x e^{x} \right)
     """
     e = sp.sympify(expr)
     return _Layout(naming or Naming.of(e)).box(e)
@@ -84,7 +88,7 @@ class _Layout:
     naming: Naming
 
     def box(self, e: Any, at_least: int = RELATION) -> Box:
-        """Return the box of `e`, bracketed if it holds together less tightly than its place needs."""
+        """Return the box of `e`, bracketed if its place needs something tighter."""
         box, tightness = self._dispatch(e)
         return fenced(box) if tightness < at_least else box
 
@@ -150,8 +154,14 @@ class _Layout:
         if not isinstance(e, sp.Mul):
             return self._dispatch(e)
         if _kept_order(e):
-            return self._factors(list(e.args))
+            return self._as_written(e)
         above, below, beside = _parts(e)
+        if (
+            above
+            and all(isinstance(b, sp.Integer) for b in below)
+            and isinstance(above[-1], sp.Sum)
+        ):
+            above, beside = above[:-1], [*beside, above[-1]]  # ½ Σ … rather than (Σ …)/2
         if not below:
             return self._factors(_open_last(above + beside))
         top = self._factors(_open_last(above))[0] if above else mn("1")
@@ -159,6 +169,23 @@ class _Layout:
         if not beside:
             return fraction, PRODUCT
         return self._side_by_side([(fraction, PRODUCT), *map(self._dispatch, _open_last(beside))])
+
+    def _as_written(self, e: sp.Mul) -> tuple[Box, int]:
+        """Keep the order; a denominator goes under the factors before it, as in a·b·(1/c)."""
+        boxes: list[tuple[Box, int]] = []
+        pending: list[Any] = []
+        for f in e.args:
+            if pending and _is_denominator(f):
+                above = [p for p in pending if p != 1] or pending[:1]
+                below = self.box(_denominator(f))
+                boxes.append((Fraction(self._factors(above)[0], below), PRODUCT))
+                pending = []
+            elif _is_denominator(f) or _holds_fraction(f):
+                boxes += [*map(self._dispatch, pending), self._dispatch(f)]
+                pending = []
+            else:
+                pending.append(f)
+        return self._side_by_side([*boxes, *map(self._dispatch, pending)])
 
     def _factors(self, factors: list[Any]) -> tuple[Box, int]:
         return self._side_by_side([self._dispatch(f) for f in factors])
@@ -183,7 +210,9 @@ class _Layout:
             return Fraction(mn("1"), self.box(positive)), PRODUCT
         upper = self.box(exponent)
         if isinstance(base, (sp.tanh, sp.log, sp.cosh, sp.sinh)) and exponent.is_Integer:
-            return self._applied(Script(_function_name(base), upper=upper), base.args), PRODUCT
+            raised = Script(_function_name(base), upper=upper)
+            bracketed = not isinstance(base.args[0], _UNBRACKETED)
+            return self._applied(raised, base.args, bracketed=bracketed)
         inner = self.box(base, CLOSED)
         if isinstance(inner, Script) and inner.upper is None:
             return Script(inner.base, inner.lower, upper), POWER
@@ -218,28 +247,33 @@ class _Layout:
         if isinstance(e.expr, (sp.Symbol, sp.Indexed, AppliedUndef, OpaqueFunction)):
             return Fraction(row(top, self.box(e.expr)), row(*below)), PRODUCT
         # A sum reaches to the right by itself; a product would not tell where the operand ends.
-        operand = self.box(e.expr, OPEN if isinstance(e.expr, sp.Sum) else POWER)
+        operand = self.box(e.expr, OPEN if isinstance(e.expr, sp.Sum) else APPLIED)
         return row(Fraction(top, row(*below)), mo(TIMES), operand), OPEN
 
     def substitution(self, e: sp.Subs) -> tuple[Box, int]:
         inner, (variable,), (point,) = e.expr, e.variables, e.point
-        if isinstance(inner, sp.Derivative) and inner.expr.args == (variable,) and len(inner.variables) < 3:
+        if (
+            isinstance(inner, sp.Derivative)
+            and inner.expr.args == (variable,)
+            and len(inner.variables) < 3
+        ):
             primes = "′" * len(inner.variables)
             name = _function_name(inner.expr)
             primed = Atom(name.kind, name.text + primes) if isinstance(name, Atom) else name
-            return self._applied(primed, (point,), bracket=True), CLOSED
+            return self._applied(primed, (point,), bracketed=True)
         at = row(self.box(variable), mo("="), self.box(point))
         return Script(Fence("", self.box(inner, OPEN), "|"), lower=at), CLOSED
 
     def function(self, e: Application) -> tuple[Box, int]:
-        known = not isinstance(e, (AppliedUndef, OpaqueFunction))
-        bracket = not (known and len(e.args) == 1 and isinstance(e.args[0], _UNBRACKETED))
-        return self._applied(_function_name(e), e.args, bracket=bracket), CLOSED if bracket else PRODUCT
+        opaque = isinstance(e, (AppliedUndef, OpaqueFunction))
+        plain = len(e.args) == 1 and isinstance(e.args[0], _UNBRACKETED) and not opaque
+        return self._applied(_function_name(e), e.args, bracketed=not plain)
 
-    def _applied(self, name: Box, args: tuple[Any, ...], bracket: bool = False) -> Box:
-        plain = len(args) == 1 and isinstance(args[0], _UNBRACKETED) and not bracket
+    def _applied(self, name: Box, args: tuple[Any, ...], *, bracketed: bool) -> tuple[Box, int]:
         inside = separated([self.box(a) for a in args], mo(","))
-        return row(name, mo(APPLY), inside if plain else fenced(inside))
+        if bracketed:
+            return row(name, mo(APPLY), fenced(inside)), CLOSED
+        return row(name, mo(APPLY), inside), APPLIED
 
     def absolute(self, e: sp.Abs) -> tuple[Box, int]:
         return Fence("|", self.box(e.args[0]), "|"), CLOSED
@@ -310,11 +344,14 @@ def _signed(e: Any) -> tuple[int, Any]:
     """Split off a leading minus sign: -2·x is (-1, 2·x)."""
     if isinstance(e, sp.Number) and e.is_extended_negative:
         return -1, -e
-    if isinstance(e, sp.Mul) and isinstance(e.args[0], sp.Number) and e.args[0].is_extended_negative:
-        head, *tail = e.args
-        factors = tail if head == -1 else [-head, *tail]
-        return -1, factors[0] if len(factors) == 1 else sp.Mul(*factors, evaluate=False)
-    return 1, e
+    if not isinstance(e, sp.Mul):
+        return 1, e
+    head, *tail = e.args
+    sign, first = _signed(head)
+    if sign > 0:
+        return 1, e
+    factors = tail if first == 1 else [first, *tail]
+    return -1, factors[0] if len(factors) == 1 else sp.Mul(*factors, evaluate=False)
 
 
 def _displayed_terms(e: sp.Add) -> list[Any]:
@@ -327,7 +364,7 @@ def _displayed_terms(e: sp.Add) -> list[Any]:
 
 
 def _kept_order(e: Any) -> bool:
-    """Whether a sum or product is not what SymPy would make of it, so that its order is deliberate."""
+    """Whether SymPy would have made something else of it: then its order is deliberate."""
     return bool(e.func(*e.args).args != e.args)
 
 
@@ -337,16 +374,25 @@ def _is_denominator(e: Any) -> bool:
     return bool(isinstance(e.exp, sp.Rational) and e.exp.is_negative)
 
 
+def _denominator(f: sp.Pow) -> Any:
+    return f.base if f.exp == -1 else sp.Pow(f.base, -f.exp, evaluate=False)
+
+
+def _holds_fraction(f: Any) -> bool:
+    """Whether it would make a fraction of fractions in a numerator."""
+    return isinstance(f, sp.Derivative) or any(map(_is_denominator, f.atoms(sp.Pow)))
+
+
 def _parts(e: sp.Mul) -> tuple[list[Any], list[Any], list[Any]]:
-    """Sort factors into numerator, denominator, and those that would make a fraction of fractions."""
+    """Sort factors into numerator, denominator, and those that are fractions themselves."""
     above, below, beside = [], [], []
     for f in sorted(e.args, key=_reading_order):
         if _is_denominator(f):
-            below.append(sp.Pow(f.base, -f.exp, evaluate=False) if f.exp != -1 else f.base)
+            below.append(_denominator(f))
         elif isinstance(f, sp.Rational) and f.q != 1:
             above += [sp.Integer(f.p)] if f.p != 1 else []
             below.append(sp.Integer(f.q))
-        elif isinstance(f, sp.Derivative) or any(map(_is_denominator, f.atoms(sp.Pow))):
+        elif _holds_fraction(f):
             beside.append(f)
         else:
             above.append(f)
@@ -354,7 +400,7 @@ def _parts(e: sp.Mul) -> tuple[list[Any], list[Any], list[Any]]:
 
 
 def _reading_order(f: Any) -> tuple[int, str]:
-    """Rank a factor where the order is free: numbers, deltas, names, powers and functions, sums in brackets."""
+    """Rank a factor where the order is free: numbers, deltas, names, functions, sums."""
     kinds = (sp.Number, sp.KroneckerDelta, (sp.Symbol, sp.Indexed), sp.Pow, Application, sp.Basic)
     if isinstance(f, (sp.Add, sp.Sum, sp.Product, sp.Derivative)):
         return len(kinds), ""
@@ -362,24 +408,24 @@ def _reading_order(f: Any) -> tuple[int, str]:
 
 
 def _open_last(factors: list[Any]) -> list[Any]:
-    """Move sums and derivatives behind the factors that need no brackets, where the order is free."""
+    """Move sums and derivatives to the end, where they need no brackets."""
     reaching = [f for f in factors if isinstance(f, (sp.Sum, sp.Product, sp.Derivative))]
     return [f for f in factors if f not in reaching] + reaching
 
 
 def _needs_dot(before: Box, after: Box) -> bool:
-    """Whether juxtaposition would mislead: a number follows, or two fractions meet."""
+    """Whether juxtaposition would mislead."""
     first = after.items[0] if isinstance(after, Row) else after
     if isinstance(first, Script):
         first = first.base
-    if isinstance(first, Atom) and first.kind is Kind.NUMBER:
+    parts = before.items if isinstance(before, Row) else (before,)
+    last = parts[-1]
+    if _is_number(first) or (isinstance(last, Fraction) and isinstance(first, Fraction)):
         return True
-    last = before.items[-1] if isinstance(before, Row) else before
-    if isinstance(last, Fraction) and isinstance(first, Fraction):
-        return True
-    # A name before a bracket would read as a function of what is inside.
-    named_before = isinstance(last, (Atom, Script))
-    return named_before and isinstance(first, Fence) and not _is_number(last)
+    if mo(APPLY) in parts[-2:-1] and not isinstance(last, Fence):
+        return True  # what follows would be read into the argument: tanh x · y
+    # A name before a bracket would be read as a function of what is inside.
+    return isinstance(last, (Atom, Script)) and isinstance(first, Fence) and not _is_number(last)
 
 
 def _is_number(box: Box) -> bool:

@@ -16,9 +16,11 @@ from derivations.render.boxes import (
     Root,
     Row,
     Script,
+    mo,
 )
-from derivations.render.layout import layout
+from derivations.render.layout import APPLY, TIMES, layout
 
+_THIN = '<mspace width=".17em"/>'
 _TAGS = {
     Kind.IDENTIFIER: "mi",
     Kind.NUMBER: "mn",
@@ -29,15 +31,15 @@ _TAGS = {
 
 
 def formula(expr: Any) -> str:
-    """Return an expression as a ``<math>`` element in display style.
+    """Return an expression as a ``<math>`` element.
 
     Examples
     --------
     >>> import sympy as sp
     >>> formula(sp.exp(-sp.Symbol("x", real=True)))
-    '<math displaystyle="true"><msup><mi>e</mi><mrow><mo>−</mo><mi>x</mi></mrow></msup></math>'
+    '<math><msup><mi>e</mi><mrow><mo>−</mo><mi>x</mi></mrow></msup></math>'
     """
-    return f'<math displaystyle="true">{mathml(layout(expr))}</math>'
+    return f"<math>{mathml(layout(expr))}</math>"
 
 
 def mathml(box: Box) -> str:
@@ -46,14 +48,13 @@ def mathml(box: Box) -> str:
         case Atom(kind, text):
             return _atom(kind, text)
         case Row(items):
-            return f"<mrow>{''.join(map(mathml, items))}</mrow>"
+            return f"<mrow>{_spaced(items)}</mrow>"
         case Fraction(numerator, denominator):
             return f"<mfrac>{mathml(numerator)}{mathml(denominator)}</mfrac>"
         case Script():
             return _script(box)
         case BigOperator(sign, lower, upper):
-            # Limits stay above and below even where the style is that of running text.
-            sign = f'<mo movablelimits="false">{sign}</mo>'
+            sign = f"<mo>{sign}</mo>"
             return f"<munderover>{sign}{mathml(lower)}{mathml(upper)}</munderover>"
         case Fence(left, body, right):
             opened = f'<mo stretchy="true">{left}</mo>' if left in "|" else f"<mo>{left}</mo>"
@@ -67,6 +68,26 @@ def mathml(box: Box) -> str:
                 for value, condition in lines
             )
             return f'<mrow><mo>{{</mo><mtable class="cases">{rows}</mtable></mrow>'
+
+
+def _spaced(items: tuple[Box, ...]) -> str:
+    """Set a row; a function's name stands apart from its neighbours, as in Y ln y."""
+    parts = []
+    for k, item in enumerate(items):
+        before, after = items[k - 1] if k else None, items[k + 1] if k + 1 < len(items) else None
+        if item == mo(TIMES) and after is not None and _is_function(after):
+            parts.append(_THIN)
+        elif item == mo(APPLY):
+            known = before is not None and _is_function(before) and not isinstance(after, Fence)
+            parts.append("<mo>&#x2061;</mo>" + _THIN * known)
+        else:
+            parts.append(mathml(item))
+    return "".join(parts)
+
+
+def _is_function(box: Box) -> bool:
+    base = box.base if isinstance(box, Script) else box
+    return isinstance(base, Atom) and base.kind is Kind.FUNCTION
 
 
 def _atom(kind: Kind, text: str) -> str:

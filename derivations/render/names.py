@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
 from derivations.render.boxes import Box, Script, mi, mn
 
-_GREEK_LETTERS = "αβγδεζηθικλμνξοπρςστυφχψω"
-_GREEK_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-    "finalsigma sigma tau upsilon phi chi psi omega"
-).split()
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SMALL = {unicodedata.name(c).rpartition(" ")[2].lower(): c for c in "αβγδεζηθικλμνξοπρστυφχψω"}
+# Unicode spells it "lamda", programs "lambda".
+_NAMED = _SMALL | {"lambda": "λ"}
 GREEK: Mapping[str, str] = {
-    **dict(zip(_GREEK_NAMES, _GREEK_LETTERS, strict=True)),
-    **{name.title(): letter.upper() for name, letter in zip(_GREEK_NAMES, _GREEK_LETTERS, strict=True)},
-    "lamda": "λ",
+    **_NAMED,
+    **{name.title(): letter.upper() for name, letter in _NAMED.items()},
 }
 _SHAPE = re.compile(r"(?P<stem>.*?)_?(?P<digits>\d*)(?P<primes>['′]*)")
 
@@ -28,7 +28,8 @@ _SHAPE = re.compile(r"(?P<stem>.*?)_?(?P<digits>\d*)(?P<primes>['′]*)")
 class Naming:
     """The printed name of every symbol of an expression.
 
-    Two different symbols that would look alike (a bound index and a free one, say) are told apart by primes.
+    Two different symbols that would look alike (a bound index and a free one, say) are told apart
+    by primes.
     """
 
     primes: Mapping[sp.Symbol, int]
@@ -62,7 +63,7 @@ class Naming:
 
 
 def named(name: str, extra_primes: int = 0) -> Box:
-    """Return the box of a name: ``sigma`` is σ, ``w_12`` and ``w12`` are w with the subscript 12."""
+    """Return the box of a name: ``sigma`` is σ, ``w12`` is w with the subscript 12."""
     shape = _SHAPE.fullmatch(name)
     assert shape is not None  # the pattern matches every text
     stem, digits = shape["stem"], shape["digits"]

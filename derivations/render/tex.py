@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from derivations.render.boxes import (
     Atom,
@@ -19,17 +19,17 @@ from derivations.render.boxes import (
 )
 from derivations.render.names import GREEK
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # What each character is inside mathematics.
 _MATH: Mapping[str, str] = {
-    **{
-        letter: f"\\{name}" for name, letter in GREEK.items() if name not in ("lamda", "finalsigma")
-    },
+    **{letter: f"\\{name}" for name, letter in GREEK.items() if name.lower() != "lamda"},
     # Capital Greek letters that look like Latin ones have no command.
     **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧ", "ABEZHIKMNOPTX", strict=True)),
     "ο": "o",
     "ε": r"\varepsilon",
     "φ": r"\varphi",
-    "ς": r"\varsigma",
     "∂": r"\partial",
     "∞": r"\infty",
     "−": "-",
@@ -70,7 +70,7 @@ _MATH: Mapping[str, str] = {
     "′": "'",
     "″": "''",
     "ᵀ": r"^{\mathsf T}",
-    "✓": r"\surd",
+    "✓": r"\checkmark",
     "✗": r"\times",
     "⊤": r"\top",
     "ȳ": r"\bar y",
@@ -108,7 +108,7 @@ _NAMED_FUNCTIONS = {"ln", "tanh", "cosh", "sinh", "max", "min", "cos", "sin", "e
 
 
 def tex(box: Box) -> str:
-    """Return the LaTeX of a box, for use inside mathematics.
+    r"""Return the LaTeX of a box, for use inside mathematics.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def tex(box: Box) -> str:
     >>> from derivations.render.layout import layout
     >>> x = sp.Symbol("x", real=True)
     >>> print(tex(layout(1 / (1 + sp.exp(-x)))))
-    \\frac{1}{1 + e^{- x}}
+    \frac{1}{1 + e^{- x}}
     """
     match box:
         case Atom(kind, text):
@@ -131,7 +131,7 @@ def tex(box: Box) -> str:
             below = f"_{{{tex(lower)}}}" if lower is not None else ""
             return inner + below + (f"^{{{tex(upper)}}}" if upper is not None else "")
         case BigOperator(sign, lower, upper):
-            return rf"{_MATH[sign]}\limits_{{{tex(lower)}}}^{{{tex(upper)}}}"
+            return rf"{_MATH[sign]}_{{{tex(lower)}}}^{{{tex(upper)}}}"
         case Fence(left, body, right):
             return rf"\left{left or '.'} {tex(body)} \right{right or '.'}"
         case Root(body):
@@ -153,7 +153,7 @@ def _atom(kind: Kind, text: str) -> str:
 
 
 def running(text: str) -> str:
-    """Return running text as LaTeX, mathematical characters set as mathematics.
+    r"""Return running text as LaTeX, mathematical characters set as mathematics.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def running(text: str) -> str:
     Examples
     --------
     >>> print(running("Σᵢ yᵢ ≤ 100 %"))
-    $\\Sigma_{i}$ y$_{i}$ $\\le$ 100 \\%
+    $\Sigma_{i}$ y$_{i}$ $\le$ 100 \%
     """
     out = [_running_piece(m.group()) for m in re.finditer(_PIECES, text)]
     return "".join(out).replace("$$", "")

@@ -130,3 +130,78 @@ _ROUGH_ROWS: tuple[tuple[str, str, float, str], ...] = (
 CASES = tuple(CalibrationCase(*row, smooth=row[1]) for row in _SMOOTH_ROWS) + tuple(
     CalibrationCase(*row) for row in _ROUGH_ROWS
 )
+
+# Functions made to fool a ladder of steps: each gives some of the usual steps a false consistency.
+_TWO_PI = 6.283185307179586
+_ADVERSARY_ROWS: tuple[tuple[str, str, float, str | None], ...] = (
+    # periods that divide the steps, so that a wave vanishes on the whole ladder
+    *(
+        ("alias", f"x + {1e-3!r}*sin({_TWO_PI * 2.0**m!r}*(x - 1))", 1.0, None)
+        for m in (4, 5, 7, 10, 12, 13, 14, 16, 20)
+    ),
+    *(("alias", f"sin({_TWO_PI * 2.0**m!r}*x)", 1.0, None) for m in (4, 7, 10, 13, 14, 17, 20)),
+    ("alias", "sin(1e4*x) + 1e3*x", 0.7, None),
+    # odd terms that vanish on the first window
+    (
+        "zeros on the ladder",
+        "x + 1e10*(x - 1)*((x - 1)**2 - 0.00390625)*((x - 1)**2 - 0.0009765625)"
+        "*((x - 1)**2 - 0.000244140625)*((x - 1)**2 - 6.103515625e-05)",
+        1.0,
+        None,
+    ),
+    ("high order", "x + 1e3*(x - 1)**9", 1.0, None),
+    ("high order", "x + 1e6*(x - 1)**11", 1.0, None),
+    # staircases: every stair is a smooth function of the wrong slope
+    ("stairs", "round(100*x)/100", 0.7123, "x"),
+    ("stairs", "round(1e3*x)/1e3", 0.7123, "x"),
+    ("stairs", "round(1e8*x)/1e8", 0.7123, "x"),
+    ("stairs", "round(1e8*sin(x))/1e8", 1.0, "sin(x)"),
+    ("stairs", "exp(round(1e5*x)/1e5)", 0.5, "exp(x)"),
+    ("stairs", "(1 - cos(x))/x**2", 1e-4, None),
+    ("stairs", "log(1 + x**2)/x", 1e-5, None),
+    ("stairs", "log(1 + exp(x)) - exp(0.5*x)", -31.0, None),
+    ("stairs", "log(1 + exp(x))", -36.0, None),
+    # noise that is not the same at all steps
+    ("uneven noise", "exp(x) + 1e-3*noise(x)*(abs(x - 1) > 1e-3)", 1.0, "exp(x)"),
+    ("uneven noise", "exp(x) + noise(x)*(x - 1)**2", 1.0, "exp(x)"),
+    ("uneven noise", "exp(x) + 1e-3*noise(x)*(abs(x - 1) < 1e-3)", 1.0, "exp(x)"),
+    ("uneven noise", "exp(x) + 1e-6*noise(x)*(x > 1)", 1.0, "exp(x)"),
+    ("uneven noise", "exp(x) + 1e-4*(noise(x) > 0.98)", 1.0, "exp(x)"),
+    ("uneven noise", "1e-8*noise(x) + 0*x", 1.0, "0*x"),
+    # more noise than signal
+    ("drowned", "1e12 + sin(x)", 1.0, "sin(x)"),
+    ("drowned", "1e15 + sin(x)", 1.0, "sin(x)"),
+    ("drowned", "1e17 + 1/x", 0.01, "1/x"),
+    ("drowned", "tanh(x) + 0.5*(x > -7.99)", -8.0, "tanh(x)"),
+    ("drowned", "sin(x - 1e8)", 1e8 + 0.5, None),
+    ("drowned", "sin(x - 1e12)", 1e12 + 0.5, None),
+    ("drowned", "double(sin(1e4*single(x)))", 1.0, "sin(1e4*x)"),
+    # the ends of the floating-point numbers
+    ("range", "exp(x)", 709.0, None),
+    ("range", "exp(exp(x))", 6.5, None),
+    ("range", "exp(-x)", 730.0, None),
+    ("range", "1e308*sin(x)", 1.0, None),
+    ("range", "1e-310*sin(x)", 1.0, None),
+    ("range", "x*x", 1e154, None),
+    ("range", "x*x", 1e-160, None),
+    ("range", "x**155", 1e-2, None),
+    ("range", "log(x)", 1e280, None),
+    ("range", "sin(x)", 1e-310, None),
+    # roughness that only some steps can see
+    ("hidden", "exp(x) + 1e-3*(abs(x - 1) > 0.01)", 1.0, "exp(x)"),
+    ("hidden", "x*x + 1e3*maximum(x - 1.001, 0)**2", 1.0, "x*x"),
+    ("hidden", "x*x + maximum(x - 1.03, 0)", 1.0, "x*x"),
+    ("hidden", "x*x + 1e-6*(x > 1.0001)", 1.0, "x*x"),
+    ("hidden", "x + 1e-3*tanh(1e4*(x - 1))", 1.0, None),
+    ("hidden", "x + 1e-3*tanh(1e6*(x - 1))", 1.0, None),
+    ("hidden", "x + 1e-6/(x - 1.0626)", 1.0, None),
+    ("hidden", "1/(x - 1.0313)", 1.0, None),
+    ("hidden", "exp(x) + 1e-9/((x - 1)**2 - 0.004)", 1.0, None),
+    # one derivative and no second
+    ("once", "x*abs(x)", 0.0, "0*x"),
+    ("once", "x + x*abs(x)", 0.0, "x"),
+    ("once", "abs(x)**1.5", 0.0, "0*x"),
+    ("once", "(x - 1)*sqrt(abs(x - 1))", 1.0, "0*x"),
+)
+
+ADVERSARIES = tuple(CalibrationCase(f, c, x, s or c) for f, c, x, s in _ADVERSARY_ROWS)

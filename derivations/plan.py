@@ -1,7 +1,7 @@
 """Where every random number of a report comes from: one seed, split by name.
 
-A claim or a comparison asks for `generator("its name")`; two names never share a stream, and the seed that the
-report prints reproduces all of them, whichever part is run alone.
+A claim or a comparison asks for `generator("its name")`; two names never share a stream, and the
+seed that the report prints reproduces all of them, whichever part is run alone.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class Plan:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
-_CURRENT: ContextVar[Plan] = ContextVar("plan", default=Plan())
+_CURRENT: ContextVar[Plan] = ContextVar("plan")
 
 
 def current() -> Plan:
     """Return the plan in force."""
-    return _CURRENT.get()
+    return _CURRENT.get(Plan())
 
 
 @contextmanager

@@ -1,0 +1,186 @@
+"""``python -m derivations``: examine the claims and write the report."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from derivations.plan import Plan
+    from derivations.report import ReportData, Selection
+
+OK, PROBLEMS, USAGE = 0, 1, 2
+
+_EPILOG = """\
+exit status: 0 everything is as it should be; 1 a claim is refuted that is not known to be wrong, a
+claim known to be wrong is not refuted, something is undecided, or code and derivation disagree; 2
+wrong usage.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    options = _parser().parse_args(argv)
+    # Only now: the derivations take a second to import, and ``--help`` should not.
+    from derivations import render
+
+    form = _format(options)
+    if options.output is not None and not options.output.parent.is_dir():
+        return _fail(f"cannot write {options.output}: there is no such directory")
+    try:
+        request = _request(options)
+    except ValueError as error:
+        return _fail(str(error))
+    data = _examine(request)
+    text = render.render(data, form)
+    if options.output is None:
+        _write_to_terminal(text)
+    else:
+        try:
+            options.output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            return _fail(f"cannot write: {error}")
+        _say_where(data, options.output)
+    return PROBLEMS if data.problems else OK
+
+
+def _fail(message: str) -> int:
+    print(f"python -m derivations: error: {message}", file=sys.stderr)
+    return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m derivations",
+        description="Examine the claims of the sources, derive every closed form with each step "
+        "machine-checked, compare the derivations with the code, and report.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="a claim (A7), a function (softmax) or a pattern ('B*'); everything by default",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("html", "markdown", "latex", "json", "text"),
+        help="by default what the suffix of --output says, else text",
+    )
+    parser.add_argument("--output", type=Path, metavar="PATH", help="write to a file")
+    parser.add_argument(
+        "--points",
+        type=int,
+        default=4,
+        help="random inputs for each function (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, help="of all random numbers (default: a fresh one)")
+    return parser
+
+
+def _format(options: argparse.Namespace) -> str:
+    from derivations.render import SUFFIXES
+
+    if options.format is not None:
+        return str(options.format)
+    if options.output is None:
+        return "text"
+    suffix = options.output.suffix.lower()
+    if suffix not in SUFFIXES:
+        _parser().error(
+            f"what format is {options.output.name!r}? Use --format, or one of the suffixes "
+            f"{', '.join(SUFFIXES)}"
+        )
+    return SUFFIXES[suffix]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked for, after everything about it was found to make sense."""
+
+    selection: Selection
+    plan: Plan
+    command: str
+
+
+def _request(options: argparse.Namespace) -> _Request:
+    """Return the request; ValueError if a name is unknown or a number out of range."""
+    from derivations import catalogue, claims, report
+    from derivations.plan import Plan
+
+    seed = secrets.randbelow(2**31) if options.seed is None else options.seed
+    plan = Plan(seed=seed, points=options.points)
+    cases = tuple(row.case for row in catalogue.ROWS)
+    selection = report.select(options.names, claims.CLAIMS, cases)
+    return _Request(selection, plan, _command(options, seed))
+
+
+def _examine(request: _Request) -> ReportData:
+    from derivations import confront, figures, report
+
+    def curve() -> figures.StepCurve:
+        return figures.step_curve(confront.row_named("sigmoid"))
+
+    return report.assemble(
+        request.selection,
+        confront.examine_case,
+        curve if "sigmoid" in request.selection.cases else None,
+        request.plan,
+        command=request.command,
+        progress=_progress(sys.stderr.isatty()),
+    )
+
+
+def _command(options: argparse.Namespace, seed: int) -> str:
+    """Return the command that makes the report again, without the path it was written to."""
+    words = ["python -m derivations", *options.names]
+    if options.format is not None:
+        words.append(f"--format {options.format}")
+    return " ".join([*words, f"--points {options.points}", f"--seed {seed}"])
+
+
+def _progress(terminal: bool) -> Callable[[str], None]:
+    """Return what shows progress: a line that rewrites itself on a terminal, nothing elsewhere."""
+    if not terminal:
+        return lambda _: None
+
+    def show(what: str) -> None:
+        print(f"\r\x1b[K{what}", end="" if what else "\r", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _write_to_terminal(text: str) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # the signs are not in every code page
+    sys.stdout.write(text)
+
+
+def _say_where(data: ReportData, path: Path) -> None:
+    from derivations.render import wording
+
+    print(f"{wording.verdict(data)}.\nWritten to {path}", file=sys.stdout)
+    for problem in data.problems:
+        print(f"PROBLEM  {problem}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

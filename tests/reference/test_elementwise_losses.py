@@ -1,0 +1,117 @@
+"""Binary cross-entropies and squared error: identities, ends of the range, reductions."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import reference
+
+LOSSES = ("binary_cross_entropy", "binary_cross_entropy_with_logits", "squared_error")
+unit = hnp.arrays(np.float64, 6, elements=st.floats(0, 1))
+interior = hnp.arrays(np.float64, 6, elements=st.floats(1e-6, 1 - 1e-6))
+reals = hnp.arrays(np.float64, 6, elements=st.floats(-700, 700))
+
+
+@given(reals, unit)
+def test_binary_loss_is_symmetric(z: np.ndarray, y: np.ndarray) -> None:
+    """Swapping the classes (z → −z, y → 1−y) changes nothing; 1 − (1−y) may differ from y."""
+    y = 1 - (1 - y)
+    loss = reference.binary_cross_entropy_with_logits(z, y, reduction="none")
+    swapped = reference.binary_cross_entropy_with_logits(-z, 1 - y, reduction="none")
+    np.testing.assert_allclose(swapped, loss, rtol=1e-14, atol=1e-320)
+    slope = reference.binary_cross_entropy_with_logits_grad(z, y, reduction="none")
+    swapped = reference.binary_cross_entropy_with_logits_grad(-z, 1 - y, reduction="none")
+    np.testing.assert_allclose(-swapped, slope, rtol=1e-12, atol=1e-15)
+
+
+@given(reals, unit)
+def test_binary_loss_of_logits_by_its_definition(z: np.ndarray, y: np.ndarray) -> None:
+    """y·softplus(−z) + (1−y)·softplus(z), and the derivative σ(z) − y."""
+    expected = y * reference.softplus(-z) + (1 - y) * reference.softplus(z)
+    loss = reference.binary_cross_entropy_with_logits(z, y, reduction="none")
+    np.testing.assert_allclose(loss, expected, rtol=1e-14, atol=1e-320)
+    slope = reference.binary_cross_entropy_with_logits_grad(z, y, reduction="none")
+    np.testing.assert_allclose(slope, reference.sigmoid(z) - y, rtol=0, atol=3e-16)
+
+
+@given(interior, unit)
+def test_binary_gradient_of_probabilities_has_two_forms(p: np.ndarray, y: np.ndarray) -> None:
+    """Claim D3: −y/p + (1−y)/(1−p) = (p−y)/(p(1−p))."""
+    expected = -y / p + (1 - y) / (1 - p)
+    slope = reference.binary_cross_entropy_grad(p, y, reduction="none")
+    np.testing.assert_allclose(slope, expected, rtol=0, atol=1e-15 * np.max(1 / p + 1 / (1 - p)))
+
+
+@given(interior, unit)
+def test_binary_loss_is_cross_entropy_of_two_classes(p: np.ndarray, y: np.ndarray) -> None:
+    p = 1 - (1 - p)
+    pairs, weights = np.stack([p, 1 - p], axis=1), np.stack([y, 1 - y], axis=1)
+    np.testing.assert_allclose(
+        reference.binary_cross_entropy(p, y, reduction="none"),
+        reference.cross_entropy(pairs, weights, reduction="none"),
+        rtol=1e-14,
+        atol=1e-15,
+    )
+
+
+def test_binary_loss_at_the_ends_of_the_unit_interval() -> None:
+    """0·log 0 counts 0, a wrong certainty costs infinity."""
+    p, y = np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0, 0.5, 0.5])
+    infinite = [0, 0, np.inf, np.inf, np.inf, np.inf]
+    np.testing.assert_array_equal(reference.binary_cross_entropy(p, y, reduction="none"), infinite)
+    slopes = [1, -1, -np.inf, np.inf, -np.inf, np.inf]
+    np.testing.assert_array_equal(
+        reference.binary_cross_entropy_grad(p, y, reduction="none"), slopes
+    )
+
+
+def test_binary_loss_of_infinite_logits() -> None:
+    z, y = np.array([np.inf, -np.inf, np.inf, -np.inf, np.nan]), np.array([1.0, 0.0, 0.0, 0.5, 0.5])
+    loss = reference.binary_cross_entropy_with_logits(z, y, reduction="none")
+    np.testing.assert_array_equal(loss, [0, 0, np.inf, np.inf, np.nan])
+    slope = reference.binary_cross_entropy_with_logits_grad(z, y, reduction="none")
+    np.testing.assert_array_equal(slope, [0, 0, 1, -0.5, np.nan])
+
+
+@pytest.mark.parametrize("z", [20.0, 40.0, 700.0, 744.0])
+def test_confident_and_right(z: float) -> None:
+    """The loss and its slope are e^-z, not 0 (claim D5 near the label, with all digits)."""
+    tail = math.exp(-z)
+    assert reference.binary_cross_entropy_with_logits(z, 1.0) == pytest.approx(tail, rel=1e-8)
+    assert reference.binary_cross_entropy_with_logits(-z, 0.0) == pytest.approx(tail, rel=1e-8)
+    assert reference.binary_cross_entropy_with_logits_grad(z, 1.0) == pytest.approx(-tail, rel=1e-8)
+    assert reference.binary_cross_entropy_with_logits_grad(-z, 0.0) == pytest.approx(tail, rel=1e-8)
+
+
+@given(reals, reals)
+def test_squared_error(y: np.ndarray, t: np.ndarray) -> None:
+    np.testing.assert_allclose(
+        reference.squared_error(y, t, reduction="none"), (y - t) ** 2 / 2, rtol=1e-15, atol=5e-324
+    )
+    np.testing.assert_array_equal(reference.squared_error_grad(y, t, reduction="none"), y - t)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@given(x=unit, y=unit)
+def test_reductions(name: str, x: np.ndarray, y: np.ndarray) -> None:
+    loss, grad = getattr(reference, name), getattr(reference, f"{name}_grad")
+    x = np.clip(x, 1e-9, 1 - 1e-9).reshape(2, 3)
+    y = y.reshape(2, 3)
+    each = loss(x, y, reduction="none")
+    assert each.shape == (2, 3)
+    assert loss(x, y, reduction="sum") == pytest.approx(math.fsum(each.flat), rel=1e-15)
+    assert loss(x, y) == pytest.approx(math.fsum(each.flat) / 6, rel=1e-15)
+    each = grad(x, y, reduction="none")
+    np.testing.assert_array_equal(grad(x, y, reduction="sum"), each)
+    np.testing.assert_allclose(grad(x, y), each / 6, rtol=1e-15, atol=5e-324)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_one_target_for_all_entries(name: str) -> None:
+    x = np.array([[0.25, 0.5], [0.75, 0.125]])
+    for function in (getattr(reference, name), getattr(reference, f"{name}_grad")):
+        np.testing.assert_array_equal(function(x, 1.0), function(x, np.ones((2, 2))))

@@ -1,0 +1,193 @@
+"""Properties of softmax, log-softmax and log-sum-exp that hold whatever the formula."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import reference
+
+shapes = st.tuples(st.integers(1, 4), st.integers(1, 9))
+logit = st.floats(-745, 745) | st.floats(-5, 5) | st.sampled_from([0.0, 340.0, -340.0, 1e4, -1e4])
+any_logit = st.floats(allow_nan=False, allow_infinity=False) | logit
+number = st.floats(-100, 100)
+
+ROW_FUNCTIONS = ("softmax", "log_softmax", "logsumexp", "logsumexp_grad", "softmax_jacobian")
+PRODUCTS = ("softmax_vjp", "softmax_jvp", "log_softmax_vjp", "log_softmax_jvp")
+
+
+def rows(elements: st.SearchStrategy[float]) -> st.SearchStrategy[np.ndarray]:
+    return shapes.flatmap(lambda shape: hnp.arrays(np.float64, shape, elements=elements))
+
+
+@st.composite
+def rows_and_vectors(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shape = draw(shapes)
+    vector = hnp.arrays(np.float64, shape, elements=number)
+    return draw(hnp.arrays(np.float64, shape, elements=logit)), draw(vector), draw(vector)
+
+
+@given(rows(any_logit))
+def test_softmax_is_a_probability_vector(z: np.ndarray) -> None:
+    y = reference.softmax(z)
+    assert np.all((y >= 0) & (y <= 1))
+    np.testing.assert_allclose(y.sum(axis=1), 1, rtol=1e-15 * z.shape[1])
+    np.testing.assert_array_equal(
+        y.max(axis=1), np.take_along_axis(y, z.argmax(axis=1)[:, None], 1)[:, 0]
+    )
+
+
+@given(rows(st.integers(-700, 700).map(lambda k: k / 4)), st.integers(-(2**20), 2**20))
+def test_softmax_does_not_see_a_common_shift(z: np.ndarray, shift: int) -> None:
+    """Quarters plus integers add exactly, so only the code's own rounding differs."""
+    np.testing.assert_allclose(reference.softmax(z + shift), reference.softmax(z), rtol=2e-15)
+    np.testing.assert_allclose(
+        reference.log_softmax(z + shift), reference.log_softmax(z), rtol=2e-15
+    )
+    moved = reference.logsumexp(z + shift) - shift
+    np.testing.assert_allclose(moved, reference.logsumexp(z), rtol=1e-15, atol=1e-9)
+
+
+@given(rows(any_logit))
+def test_log_softmax_and_softmax_agree(z: np.ndarray) -> None:
+    """exp amplifies the rounding of a log-probability by its size."""
+    log_y, y = reference.log_softmax(z), reference.softmax(z)
+    assert np.all(log_y <= 0)
+    seen = y > 1e-300
+    error = np.abs(np.exp(log_y[seen]) / y[seen] - 1)
+    assert np.all(error <= 1e-15 * (2 + np.abs(log_y[seen])))
+
+
+@given(rows(logit))
+def test_logsumexp_bounds(z: np.ndarray) -> None:
+    top = z.max(axis=1)
+    value = reference.logsumexp(z)
+    slack = 1e-15 * np.abs(top)
+    assert np.all(value >= top - slack)
+    assert np.all(value <= top + np.log(z.shape[1]) + slack + 1e-15)
+    np.testing.assert_array_equal(reference.logsumexp_grad(z), reference.softmax(z))
+
+
+@given(rows_and_vectors())
+def test_vjp_and_jvp_are_adjoint(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    """⟨v, J·u⟩ = ⟨Jᵀ·v, u⟩ for softmax and for log-softmax."""
+    z, u, v = data
+    for name in ("softmax", "log_softmax"):
+        forward = np.sum(v * getattr(reference, f"{name}_jvp")(z, u))
+        backward = np.sum(getattr(reference, f"{name}_vjp")(z, v) * u)
+        size = np.sum(np.abs(u)) * np.sum(np.abs(v))
+        assert abs(forward - backward) <= 1e-14 * size
+
+
+@given(rows_and_vectors())
+def test_products_agree_with_the_dense_jacobian(
+    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    """Up to the rounding of n products, and of n subnormal entries times 100."""
+    z, v, _ = data
+    n = z.shape[1]
+    jacobian = reference.softmax_jacobian(z)
+    assert jacobian.shape == (*z.shape, n)
+    size = (np.abs(jacobian) @ np.abs(v)[:, :, None])[:, :, 0]
+    for name, matrix in (("vjp", np.swapaxes(jacobian, 1, 2)), ("jvp", jacobian)):
+        product = (matrix @ v[:, :, None])[:, :, 0]
+        error = np.abs(getattr(reference, f"softmax_{name}")(z, v) - product)
+        assert np.all(error <= n * (2e-15 * size + 100 * 5e-324))
+
+
+@given(rows(logit))
+def test_jacobian_is_symmetric_and_its_rows_sum_to_zero(z: np.ndarray) -> None:
+    jacobian = reference.softmax_jacobian(z)
+    np.testing.assert_array_equal(jacobian, np.swapaxes(jacobian, 1, 2))
+    size = np.abs(jacobian).sum(axis=2)
+    assert np.all(np.abs(jacobian.sum(axis=2)) <= 1e-14 * size + z.shape[1] * 5e-324)
+
+
+@given(rows(logit), number)
+def test_constant_vectors_give_exactly_zero(z: np.ndarray, constant: float) -> None:
+    """Softmax does not see a common shift: its derivative along one is 0, and not nearly 0."""
+    v = np.full_like(z, constant)
+    for name in ("softmax_vjp", "softmax_jvp", "log_softmax_jvp"):
+        np.testing.assert_array_equal(getattr(reference, name)(z, v), 0 * z)
+
+
+@given(rows_and_vectors())
+def test_logsumexp_vjp_scales_rows(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    """Up to rounding; that of a subnormal probability is multiplied by 100 at most."""
+    z, v, _ = data
+    upstream = v[:, 0]
+    error = np.abs(reference.logsumexp_vjp(z, upstream) - upstream[:, None] * reference.softmax(z))
+    assert np.all(error <= 1e-15 * np.abs(upstream)[:, None] * reference.softmax(z) + 100 * 5e-324)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+@pytest.mark.parametrize("name", [*ROW_FUNCTIONS, *PRODUCTS])
+def test_every_axis(name: str, axis: int) -> None:
+    rng = np.random.default_rng(5)
+    z, v = 40 * rng.standard_normal((2, 3, 4, 5))[:, 0], rng.standard_normal((2, 4, 5))
+    function = getattr(reference, name)
+    last = [np.moveaxis(a, axis, -1) for a in ((z, v) if name in PRODUCTS else (z,))]
+    expected = function(*last)
+    if expected.shape == last[0].shape:
+        expected = np.moveaxis(expected, -1, axis)
+    got = function(z, v, axis=axis) if name in PRODUCTS else function(z, axis=axis)
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 100, 300, 1000])
+@pytest.mark.parametrize("name", [*ROW_FUNCTIONS, *PRODUCTS])
+def test_a_row_does_not_see_its_neighbours(name: str, n: int) -> None:
+    """Rows of all kinds in one batch (large enough for several blocks) and each of them alone."""
+    n = min(n, 150) if name == "softmax_jacobian" else n  # n² entries to a row
+    rng = np.random.default_rng(n)
+    count = 4 + 40000 // n if n >= 100 else 50
+    scale = rng.choice([1e-8, 1.0, 30.0, 300.0, 1e5], (count, 1))
+    z = scale * rng.standard_normal((count, n)) + rng.choice([0.0, -100.0, 1e6], (count, 1))
+    z[rng.random(z.shape) < 0.1] = -np.inf
+    z[:, 0] = rng.standard_normal(count)
+    z[1, 0] = np.nan
+    v = rng.choice([1.0, 1e200], (count, 1)) * rng.standard_normal((count, n))
+    function = getattr(reference, name)
+    arguments = (z, v) if name in PRODUCTS else (z,)
+    batch = function(*arguments)
+    for k in rng.permutation(count)[:25]:
+        alone = function(*(a[k] for a in arguments))
+        np.testing.assert_array_equal(batch[k], alone)
+
+
+def test_masked_classes_have_probability_zero_and_no_gradient() -> None:
+    z, v = np.array([0.25, -np.inf, 1.5]), np.array([1.0, 7.0, 2.0])
+    seen = [0, 2]
+    for got, alone in (
+        (reference.softmax(z), reference.softmax(z[seen])),
+        (reference.softmax_vjp(z, v), reference.softmax_vjp(z[seen], v[seen])),
+    ):
+        assert got[1] == 0
+        np.testing.assert_allclose(got[seen], alone, rtol=4e-15)
+    assert reference.log_softmax(z)[1] == -np.inf
+    assert reference.logsumexp(z) == pytest.approx(reference.logsumexp(z[seen]), rel=1e-15)
+
+
+@pytest.mark.parametrize("row", [[np.inf, 1.0], [np.inf, np.inf], [-np.inf] * 3, [np.nan, 1.0]])
+def test_rows_without_an_answer_are_nan(row: list[float]) -> None:
+    for name in ("softmax", "log_softmax"):
+        assert np.isnan(getattr(reference, name)(row)).all()
+    assert np.isnan(reference.logsumexp(row))
+
+
+def test_huge_and_tiny_vectors_scale_the_result() -> None:
+    """A product with the Jacobian is linear in the vector, also at the ends of the range."""
+    z, v = np.array([1.5, -300.0, 0.25, 400.0]), np.array([0.5, -1.0, 0.75, 0.25])
+    for name in PRODUCTS:
+        function = getattr(reference, name)
+        for exponent in (1020, 600, -600):
+            scaled = function(z, np.ldexp(v, exponent))
+            np.testing.assert_allclose(scaled, np.ldexp(function(z, v), exponent), rtol=1e-14)
+
+
+def test_opposite_huge_vector_entries() -> None:
+    """Their difference overflows, the result does not."""
+    np.testing.assert_array_equal(
+        reference.softmax_vjp([0.0, 0.0], [1e308, -1e308]), [5e307, -5e307]
+    )
