@@ -29,6 +29,7 @@ from gradcheck._estimate import natural_size
 _BITS = 20  # of the magnitudes: fine enough for the bound above, coarse enough for exact sums
 MISS_PROBABILITY = 1e-9
 _SPREAD = 2 * math.sqrt(2)
+_BISECTIONS = 30  # to seven digits, of which the report shows two
 
 
 def power_of_two_size(x: Array) -> Array:
@@ -73,9 +74,10 @@ def detectable(
         return 0.0
     # The looser comparisons only help, as long as their own bound is below one: Π min(1, …).
     low, high = math.log(finite[0]), math.log(finite[-1]) - math.log(probability) + 10
-    for _ in range(80):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        chance = math.prod(miss(math.exp(math.log(r) - middle)) for r in finite)
+        size = math.exp(middle)
+        chance = math.prod([miss(r / size) for r in finite])
         low, high = (low, middle) if chance <= probability else (middle, high)
     return math.exp(high)
 

@@ -17,6 +17,9 @@ from gradcheck._search import Found, Goal, search
 
 FloatOrArray = float | npt.NDArray[np.float64]
 DEFAULT_RTOL = 1e-10
+_OFF_GRID = 0.7390851332151607  # the root of cos t = t; any irrational number would do
+_SMALLEST_UNIT = 2.0**-1020  # so that the finest steps are not zero
+_ENDLESS = (math.inf, math.inf)
 _ZERO_DEPTH = 120  # at x = 0 the argument's precision sets no end to the ladder
 
 
@@ -122,11 +125,13 @@ def differentiate(
     if not rtol > 0:
         raise ValueError(f"rtol must be positive, got {rtol!r}")
     point = real_array(x, "x")
+    if point.size == 0:
+        raise ValueError(f"x is empty (shape {point.shape}): there is nothing to differentiate in")
     along = _direction(direction, point)
     if domain is not None and not domain.contains(point):
         raise ValueError(f"x does not lie in {domain}")
     counter = Counter(calls=1)
-    y = np.asarray(f(_like(x, point.copy())))
+    y = as_array(f(_like(x, point.copy())), "f must return real numbers; its value").copy()
     if not (np.issubdtype(y.dtype, np.floating) or np.issubdtype(y.dtype, np.integer)):
         raise TypeError(f"f must return real numbers, got dtype {y.dtype}")
     reach = (math.inf, math.inf) if domain is None else domain.reach(point, along)
@@ -140,7 +145,7 @@ def differentiate(
         unit=unit_of(point, along, reach),
         reach=reach,
         eps=spacing(y.dtype),
-        argument_eps=spacing(point.dtype),
+        argument_noise=spacing(point.dtype) * unit_of(point, along, _ENDLESS),
         depth=depth_of(point),
         noise=0.0,
         counter=counter,
@@ -167,7 +172,7 @@ def _assemble(found: list[Found], shape: tuple[int, ...], evaluations: int) -> E
 
 def real_array(x: Any, name: str) -> npt.NDArray[Any]:
     """Return x as a floating-point array (integers and bools become float64), or raise with its name."""
-    a = np.asarray(x)
+    a = as_array(x, name)
     if np.issubdtype(a.dtype, np.integer) or a.dtype == np.bool_:
         a = a.astype(np.float64)
     if not np.issubdtype(a.dtype, np.floating):
@@ -176,6 +181,14 @@ def real_array(x: Any, name: str) -> npt.NDArray[Any]:
         bad = np.argwhere(~np.isfinite(a))[0].tolist()
         raise ValueError(f"{name} must be finite, but entry {bad} is {a[tuple(bad)]}")
     return a
+
+
+def as_array(value: Any, name: str) -> npt.NDArray[Any]:
+    """Return value as an array, or raise with its name where it is ragged."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name} must hold real numbers in a regular shape: {error}") from error
 
 
 def _direction(direction: Any, point: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -200,7 +213,7 @@ def _like(x: Any, value: npt.NDArray[Any]) -> Any:
 
 
 def step_to(point: npt.NDArray[Any], along: npt.NDArray[Any], t: float) -> npt.NDArray[Any]:
-    """Return x + t·d in x's dtype; t is a power of two, so only the addition rounds."""
+    """Return x + t·d in x's dtype."""
     return np.asarray(point + point.dtype.type(t) * along, dtype=point.dtype)
 
 
@@ -211,17 +224,24 @@ def spacing(dtype: np.dtype[Any]) -> float:
 
 def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """How far each entry may move: its own size; for zeros the typical size of the others, or one."""
-    size = np.abs(x).astype(np.float64)
+    size = np.asarray(np.abs(x), dtype=np.float64)
+    if np.all(size):
+        return size
     nonzero = size[size > 0]
-    return np.where(size > 0, size, np.median(nonzero) if nonzero.size else 1.0)
+    typical = float(np.median(nonzero)) if nonzero.size else 1.0
+    return np.asarray(np.where(size > 0, size, typical), dtype=np.float64)
 
 
 def unit_of(point: npt.NDArray[Any], along: npt.NDArray[Any], reach: tuple[float, float]) -> float:
-    """Return the power of two t at which the entry that moves most has moved by about its own size."""
+    """Return the t at which the entry that moves most has moved by about its own size.
+
+    It is a power of two times a constant: scaling x by a power of two scales it exactly, and steps that halve from it
+    meet no function of period 2⁻ᵏ at the same phase again and again, as sin(2πkx) at x = 1 would be met.
+    """
     moving = along != 0
     relative = natural_size(point)[moving] / np.abs(along[moving].astype(np.float64))
     unit = min(float(relative.min()), *(r for r in reach if r > 0))
-    return 2.0 ** math.floor(math.log2(unit))
+    return _OFF_GRID * max(2.0 ** math.floor(math.log2(unit)), _SMALLEST_UNIT)
 
 
 def depth_of(point: npt.NDArray[Any]) -> int:

@@ -99,6 +99,7 @@ class Examination:
         self._comparisons: list[Comparison] = []
         self._notes: list[str] = []
         self._rtol = 0.0
+        self._sizes: Array | None = None
 
     # -- the two modes ---------------------------------------------------------------------------
 
@@ -192,8 +193,9 @@ class Examination:
 
     def _direction(self, support: Array | None = None) -> Array:
         inputs = self._problem.inputs
-        sizes = inputs.layout.flatten([power_of_two_size(x) for x in inputs.point])
-        d = sizes * signed(self._rng, sizes.shape)
+        if self._sizes is None:
+            self._sizes = inputs.layout.flatten([power_of_two_size(x) for x in inputs.point])
+        d = self._sizes * signed(self._rng, self._sizes.shape)
         if support is not None and not support.all():
             d = np.where(support, d, 0.0)
         return inputs.tangent(d)
@@ -318,7 +320,6 @@ class Examination:
                 Outcome.INCONCLUSIVE,
                 Reason.NOISE,
                 "f did not vary at all; the claimed derivative isn't zero, but so small that f's rounding hides it",
-                resolution,
             )
         return Verdict(
             Outcome.PASS,

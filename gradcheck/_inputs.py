@@ -171,7 +171,7 @@ class Inputs:
         return backward, forward
 
     def unit(self, direction: Array, reach: tuple[float, float]) -> float:
-        """Return the power of two t at which the arguments have moved by about their size."""
+        """Return the t at which the arguments have moved by about their size."""
         parts = self.layout.split(direction)
         units = [unit_of(x, d, reach) for x, d in zip(self.point, parts, strict=True) if np.any(d)]
         return min(units)

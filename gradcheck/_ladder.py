@@ -29,18 +29,23 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
+
 from gradcheck._line import Line
 
 BASE = 4  # the coarsest rung of the first window: steps of 1/16 of the argument's size
 WIDTH = 4  # rungs in a window: three extrapolations, truncation of order h⁸
-CHECK = 13  # the fine rung that a first window must agree with
+CHECK = 12.7  # the fine rung that a first window must agree with; off the ladder, against aliasing
 STRIDE = 3  # spacing of the rungs of a survey
 ONE_SIDED_WIDTH = 6
-_COARSEST = -40
+COARSEST = -1  # beyond its own size, an argument has structure that noise could hide
 _NOISE_TRIPLES = 5
 _SIGMAS = 3.0  # how many standard deviations of noise a radius covers
 _TRUNCATION_SAFETY = 4.0
-_IRREGULAR = 8
+_SMALLEST = 5e-324
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_SCATTERED = 10
+_CUBIC = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Window:
     truncation: float
     rounding: float
     curvature: float
+    movement: float
     tail: Rung
 
     @property
@@ -139,15 +145,17 @@ class Component:
         self.index = index
         self.depth = line.depth
         self.origin = float(line.origin[index])
-        self.rungs: dict[int, Rung] = {}
+        self.rungs: dict[float, Rung] = {}
 
-    def rung(self, k: int) -> Rung:
+    def rung(self, k: float) -> Rung:
         """Return rung k, evaluating φ at ±h if no component has asked for it yet."""
         if k not in self.rungs:
-            h = math.ldexp(self.line.unit, -k)
+            h = self.line.unit * 2.0**-k
             plus = float(self.line.value(h)[self.index])
             minus = float(self.line.value(-h)[self.index])
             up, down = plus - self.origin, minus - self.origin
+            if h == 0.0:  # below the smallest float there are no steps
+                h = plus = minus = math.nan
             self.rungs[k] = Rung(
                 step=h,
                 plus=plus,
@@ -159,67 +167,72 @@ class Component:
             )
         return self.rungs[k]
 
-    def known(self) -> list[int]:
+    def known(self) -> list[float]:
         """Return the evaluated rungs with both sides, coarsest first."""
         return sorted(k for k, r in self.rungs.items() if r.finite)
 
     # -- noise -----------------------------------------------------------------------------------
 
-    def modelled_noise(self, rungs: Sequence[Rung] = ()) -> float:
-        """Half an ulp of the largest value and of the argument: no code can promise less."""
-        known = rungs or [self.rungs[k] for k in self.known() if k >= BASE]
-        largest = max((max(abs(r.plus), abs(r.minus)) for r in known), default=0.0)
-        slope = min((abs(r.slope) for r in known), default=0.0)
-        value = self.line.eps * max(abs(self.origin), largest)
-        argument = self.line.argument_eps * slope * self.line.unit
-        return max(0.5 * (value + argument), self.line.noise)
+    def modelled_noise(self, rungs: Sequence[Rung]) -> float:
+        """Return half an ulp of the largest value and of the argument: no code can promise less."""
+        values = [abs(y) for r in rungs if r.finite for y in (r.plus, r.minus)]
+        slope = min((abs(r.slope) for r in rungs if r.finite), default=0.0)
+        value = self.line.eps * max(values, default=abs(self.origin))
+        rounding = 0.5 * (value + self.line.argument_noise * slope)
+        return max(rounding, self.line.noise, _SMALLEST)
+
+    def base_noise(self) -> float:
+        """Return the modelled noise on the first window and its check."""
+        return self.modelled_noise([self.rungs[k] for k in self.known() if k >= BASE][: WIDTH + 1])
 
     def noise_beside(self, w: Window) -> float:
-        """Noise of φ as the rungs finer than a window show it: their distance from its polynomial."""
+        """Return φ's noise as rungs finer than a window show it: their distance from its polynomial."""
+        finer = [self.rungs[k] for k in self.known() if k >= w.start + WIDTH]
         samples: list[float] = []
-        for k in self.known():
-            r = self.rungs[k]
-            if k >= w.start + WIDTH and not r.flat:
-                samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
-                samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - w.bend_at(r.step)))
-        return self._upper(samples)
+        for r in (r for r in finer if not r.flat):
+            samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
+            samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - w.bend_at(r.step)))
+        return max(_upper(samples), 3.0 * self.modelled_noise([*finer, w.tail]))
 
     def fine_noise(self) -> float:
-        """Noise of φ as the finest rungs show it by themselves.
+        """Return φ's noise as the finest rungs show it by themselves.
 
         There a smooth φ has slopes v + ch² and bends bh (or J + bh at a kink); three neighbouring
         rungs eliminate v and c, two eliminate b or J, and what is left is noise.
         """
-        fine = [self.rungs[k] for k in self.known() if k >= BASE and not self.rungs[k].flat]
+        known = [self.rungs[k] for k in self.known() if k >= BASE]
+        moving = [r for r in known if not r.flat]
         samples: list[float] = []
-        for a, b, c in list(zip(fine, fine[1:], fine[2:], strict=False))[-_NOISE_TRIPLES:]:
-            curve = (c.step**2 - b.step**2) / (b.step**2 - a.step**2)
+        bounds: list[float] = []
+        triples = list(zip(moving, moving[1:], moving[2:], strict=False))
+        for a, b, c in triples[: -_NOISE_TRIPLES - 1 : -1]:
+            curve = ((c.step / b.step) ** 2 - 1) / (1 - (a.step / b.step) ** 2)
             slope = c.slope - b.slope - (b.slope - a.slope) * curve
             bend = min(abs(c.bend - b.bend * (c.step / b.step)), abs(c.bend - b.bend))
             samples.append(math.sqrt(2.0) * c.step * abs(slope))
             samples.append(math.sqrt(2.0 / 3.0) * c.step * bend)
-        return self._upper(samples)
+            bounds.append(_upper(samples))
+        # a few of the finest bound it as well as all of them, and take no fast oscillation for noise
+        return max(min(bounds, default=0.0), 3.0 * self.modelled_noise(known[-3:]))
 
-    def _upper(self, samples: Sequence[float]) -> float:
-        """Upper bound of the standard deviation behind some samples of noise, never below the model."""
-        model = 3.0 * self.modelled_noise()
-        if not samples:
-            return model
-        rms = math.hypot(*samples) / math.sqrt(len(samples))
-        return max(model, _CONFIDENCE[min(len(samples), max(_CONFIDENCE))] * rms)
+    def irregularity(self, low: float, high: float) -> float:
+        """Return an upper estimate of φ's noise from its scatter about a cubic on low … high.
 
-    def irregularity(self, step: float) -> float:
-        """Noise of φ on eight points some steps away, from their fourth differences (after Hamming)."""
-        spacing = 1.25 * step
-        values = [
-            float(self.line.value(16 * step + j * spacing)[self.index]) for j in range(_IRREGULAR)
-        ]
-        differences = values
-        for _ in range(4):
-            differences = [b - a for a, b in pairwise(differences)]
-        # the fourth difference of independent noise has 1 + 16 + 36 + 16 + 1 = 70 times its
-        # variance
-        return math.hypot(*differences) / math.sqrt(70 * len(differences))
+        It looks to the side on which φ grows: so φ(−t) has the same, and a kink lies on one side.
+        """
+        side = -1.0 if self.rungs[self.known()[0]].slope < 0 else 1.0
+        # multiples of the golden ratio, so that no staircase is met at the same place of its stairs
+        places = (math.fmod(j * _GOLDEN, 1.0) for j in range(1, _SCATTERED + 1))
+        t = [side * (low + (high - low) * place) for place in places]
+        values = np.array([float(self.line.value(step)[self.index]) for step in t])
+        size = float(np.max(np.abs(values)))
+        if not (0.0 < size < math.inf):
+            return 0.0
+        basis = np.vander(np.array(t) / high, _CUBIC)
+        relative = values / size
+        residual = relative - basis @ np.linalg.lstsq(basis, relative, rcond=None)[0]
+        spread = math.sqrt(float(np.sum(residual**2)) / (_SCATTERED - _CUBIC))
+        return _CONFIDENCE[_SCATTERED - _CUBIC] * spread * size
 
     # -- windows ---------------------------------------------------------------------------------
 
@@ -231,7 +244,7 @@ class Component:
         noise = self._noise_in(rungs, noise)
         rounding = _SIGMAS * noise * _CENTRAL_GAIN / rungs[0].step
         value, corrections = _extrapolate([r.slope for r in rungs], ratio=4)
-        if not _shrinking(corrections, rounding):
+        if not _converges([r.slope for r in rungs], 2.5, rounding / 2):
             return None
         bends = [abs(r.bend) for r in rungs]
         if bends[-1] > max(max(bends[:-1]) / 3, 2 * _SIGMAS * noise / rungs[-1].step):
@@ -243,6 +256,7 @@ class Component:
             truncation=_truncation(corrections),
             rounding=rounding + self.line.eps * abs(value),
             curvature=curvature,
+            movement=max(abs(r.slope) + abs(r.bend) for r in rungs),
             tail=rungs[-1],
         )
 
@@ -276,16 +290,32 @@ class Component:
             return None
         rounding = _SIGMAS * noise * _ONE_SIDED_GAIN / self.rungs[start].step
         value, corrections = _extrapolate(slopes, ratio=2)
-        if not _shrinking(corrections, rounding):
+        if not _converges(slopes, 1.5, rounding / 2):
             return None
         rounding += self.line.eps * abs(value)
         tail = self.rungs[start + ONE_SIDED_WIDTH - 1]
-        return Window(start, value, _truncation(corrections), rounding, math.nan, tail)
+        return Window(
+            start=start,
+            value=value,
+            truncation=_truncation(corrections),
+            rounding=rounding,
+            curvature=math.nan,
+            movement=max(map(abs, slopes)),
+            tail=tail,
+        )
 
     def scale(self) -> float:
         """Return the natural size of a derivative here: how far φ moves over how far t moves."""
-        known = [r for k, r in self.rungs.items() if k >= BASE and r.finite]
-        return max((abs(r.slope) + abs(r.bend) for r in known), default=0.0)
+        coarsest = [self.rungs[k] for k in self.known() if k >= BASE][:WIDTH]
+        return max((abs(r.slope) + abs(r.bend) for r in coarsest), default=0.0)
+
+
+def _upper(samples: Sequence[float]) -> float:
+    """Upper bound of the standard deviation behind some samples of noise."""
+    if not samples:
+        return 0.0
+    rms = math.hypot(*samples) / math.sqrt(len(samples))
+    return _CONFIDENCE[min(len(samples), max(_CONFIDENCE))] * rms
 
 
 def _extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float]]:
@@ -305,16 +335,24 @@ def _extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float
     return tails[-1], sizes
 
 
-def _shrinking(corrections: Sequence[float], rounding: float) -> bool:
-    """Whether each correction is at most a third of the one before, down to rounding."""
-    return all(b <= max(a / 3, rounding) for a, b in pairwise(corrections))
+def _converges(slopes: Sequence[float], factor: float, rounding: float) -> bool:
+    """Whether the slopes approach a limit as they must: their differences shrink, down to rounding.
+
+    The differences of a smooth φ shrink by four from step to step (by two on one side); `factor` is
+    a little less.
+    """
+    differences = [abs(b - a) for a, b in pairwise(slopes)]
+    return all(b <= max(a / factor, rounding) for a, b in pairwise(differences))
 
 
 def _truncation(corrections: Sequence[float]) -> float:
-    """Bound the error of the corner by its last correction, which is about the error of the column before it.
+    """Bound the error of the corner, which is about the correction that the next column would make.
 
     The floor guards against a last correction that is small by accident: analytic functions shrink
     by about 2⁻¹⁰ per column at these steps, so an error 2⁻¹⁴ below the last but one is as good as
     it gets.
     """
-    return _TRUNCATION_SAFETY * max(corrections[-1], corrections[-2] * 2.0**-14)
+    last, previous = corrections[-1], corrections[-2]
+    # the next correction in a geometric row; between columns of steps that halve, the ratio grows by four
+    following = 4 * last * (last / previous) if previous > 0 else last
+    return _TRUNCATION_SAFETY * max(min(last, following), previous * 2.0**-14)

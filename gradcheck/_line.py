@@ -38,13 +38,13 @@ class Line:
     origin : ndarray of float64
         φ(0).
     unit : float
-        A power of two: the size of t at which x has moved by about its own size.
+        The size of t at which x has moved by about its own size.
     reach : tuple of float
         Largest |t| backward and forward that stay in the domain.
     eps : float
         Relative spacing of the arithmetic that f's values came in.
-    argument_eps : float
-        Relative spacing of the arithmetic that x is stored in.
+    argument_noise : float
+        By how much t is uncertain because x is rounded: x's relative spacing times its size along d.
     depth : int
         The finest rung k whose step unit·2⁻ᵏ the argument's precision still resolves.
     noise : float
@@ -58,7 +58,7 @@ class Line:
     unit: float
     reach: tuple[float, float]
     eps: float
-    argument_eps: float
+    argument_noise: float
     depth: int
     noise: float
     counter: Counter
@@ -97,7 +97,7 @@ class Line:
             unit=self.unit,
             reach=self.reach,
             eps=self.eps,
-            argument_eps=self.argument_eps,
+            argument_noise=self.argument_noise,
             depth=self.depth,
             noise=rounding(rows, self.origin, self.eps),
             counter=Counter(),  # evaluations are counted once, by the line below
@@ -119,4 +119,4 @@ def rounding(rows: Values, flat: Values, eps: float) -> float:
 
 def values_of(y: Any) -> Values:
     """Flatten what f returned to float64."""
-    return np.asarray(y, dtype=np.float64).reshape(-1)
+    return np.array(y, dtype=np.float64).reshape(-1)  # a copy: f may reuse its buffer

@@ -7,6 +7,7 @@ which becomes the report.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ class Problem:
         return self._flat_output(self._call(self.inputs.original()))
 
     def unit(self, direction: Array) -> float:
-        """Return the power of two t at which x + t·d is about x's own size away from x."""
+        """Return the t at which x + t·d is about x's own size away from x."""
         inputs = self.oracle.inputs
         return inputs.unit(direction, inputs.reach(direction))
 
@@ -235,7 +236,7 @@ class Problem:
             unit=oracle.inputs.unit(direction, reach),
             reach=reach,
             eps=oracle.eps,
-            argument_eps=oracle.inputs.eps,
+            argument_noise=oracle.inputs.eps * oracle.inputs.unit(direction, (math.inf, math.inf)),
             depth=oracle.inputs.depth(direction),
             noise=noise,
             counter=self.calls,

@@ -11,13 +11,13 @@ they differ, the point is a kink and the answer is an interval.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradcheck._ladder import (
-    _COARSEST,
     _SIGMAS,
     BASE,
     CHECK,
+    COARSEST,
     ONE_SIDED_WIDTH,
     STRIDE,
     WIDTH,
@@ -26,6 +26,8 @@ from gradcheck._ladder import (
 )
 
 _MAX_WINDOWS = 6
+_THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
+_SIDE_SAFETY = 3.0
 _ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
@@ -74,25 +76,29 @@ def search(component: Component, goal: Goal) -> Found:
     quick, noise = _quick(component)
     if _constant(component):
         return _flat(component)
-    ordinary = noise <= _ORDINARY * component.modelled_noise()
-    if quick is not None and ordinary and _sharp(component, quick, goal):
+    ordinary = noise <= _ORDINARY * component.base_noise()
+    if quick is not None and ordinary and _sharp(quick, goal):
         return _found(component, quick, "smooth", noise)
     if quick is not None and ordinary:
         # Nothing but rounding stands in the way: know it better, then take larger steps.
-        for k in (CHECK - STRIDE, CHECK + STRIDE):
+        for k in (BASE + 2 * STRIDE, BASE + 4 * STRIDE):
             if k <= component.depth:
                 component.rung(k)
         noise = component.noise_beside(quick)
         best = _coarsen(component, quick.start, noise)
-        if best is not None and _useful(component, best):
+        if best is not None and _useful(best):
             return _found(component, best, "noise", noise)
     _survey(component)
     if _on_a_plateau(component):
         return _plateau(component)
+    if _jumps(component):
+        return Found(
+            math.nan, math.inf, "jump", component.fine_noise(), math.nan, component.scale()
+        )
     noise = component.fine_noise()
-    best = _best_window(component, noise, goal)
-    if best is not None and _useful(component, best):
-        sharp = best.truncation >= best.rounding or _sharp(component, best, goal)
+    best = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
+    if best is not None and _useful(best):
+        sharp = best.truncation >= best.rounding or _sharp(best, goal)
         return _found(component, best, "smooth" if sharp else "noise", noise)
     return _two_sides(component, best, noise)
 
@@ -115,12 +121,12 @@ def _confirmed(c: Component, start: int, noise: float) -> Window | None:
     return None if window is None or c.contradicted(window, noise) else window
 
 
-def _useful(c: Component, w: Window) -> bool:
-    return w.radius <= _USEFUL * max(abs(w.value), c.scale())
+def _useful(w: Window) -> bool:
+    return w.radius <= _USEFUL * max(abs(w.value), w.movement)
 
 
-def _sharp(c: Component, w: Window, goal: Goal) -> bool:
-    return w.radius <= max(goal.rtol * max(abs(w.value), c.scale()), goal.atol)
+def _sharp(w: Window, goal: Goal) -> bool:
+    return w.radius <= max(goal.rtol * max(abs(w.value), w.movement), goal.atol)
 
 
 def _constant(c: Component) -> bool:
@@ -147,23 +153,39 @@ def _flat(c: Component) -> Found:
 def _on_a_plateau(c: Component) -> bool:
     """Whether φ is constant around the point, rather than rounded to coarse steps (a staircase).
 
-    Both look flat on the finest rungs.  A staircase is as irregular at large steps as its stairs
-    are high, and these must be high enough to hide the slope on the flat rungs; a φ that is
-    constant up to a kink is regular beyond it.
+    Both look flat on the finest rungs.  A staircase is as irregular, where it has climbed many
+    stairs, as one stair is high; a φ that is constant up to a kink is regular beyond it.
     """
     known = c.known()
     flat = [k for k in known if c.rungs[k].flat]
     moving = [k for k in known if not c.rungs[k].flat]
     if len(flat) < 2 or not moving or max(moving) > min(flat):
         return False
-    first = c.rungs[max(moving)]
-    hidden = max(abs(first.slope), abs(first.bend)) * c.rungs[min(flat)].step
-    return c.irregularity(first.step) < hidden / 16
+    stair = _moved(c, max(moving))
+    climbed = [k for k in moving if _moved(c, k) >= 32 * stair]
+    step = c.rungs[max(climbed, default=min(moving))].step
+    # the first rung that moves may have climbed eight stairs at once
+    return c.irregularity(step / 3, step) < stair / 128
+
+
+def _moved(c: Component, k: float) -> float:
+    """How far φ has moved at rung k."""
+    r = c.rungs[k]
+    return max(abs(r.plus - c.origin), abs(r.minus - c.origin))
+
+
+def _jumps(c: Component) -> bool:
+    """Whether φ stays apart from its value at the point by the same amount, however small the step."""
+    fine = c.known()[-4:]
+    moved = [_moved(c, k) for k in fine]
+    if len(fine) < 4 or moved[-1] <= 1e3 * c.line.eps * (abs(c.origin) + moved[-1]):
+        return False
+    return max(moved) - min(moved) <= 1e-3 * moved[-1]
 
 
 def _plateau(c: Component) -> Found:
     coarsest = max(r.step for r in c.rungs.values() if r.flat)
-    noise = c.modelled_noise()
+    noise = c.modelled_noise([r for r in c.rungs.values() if r.flat])
     return Found(0.0, 2 * _SIGMAS * noise / coarsest, "smooth", noise, coarsest, c.scale())
 
 
@@ -171,7 +193,7 @@ def _coarsen(c: Component, start: int, noise: float) -> Window | None:
     """Walk to larger steps as long as that shrinks the radius."""
     best = _confirmed(c, start, noise)
     a = start - STRIDE
-    while a >= _COARSEST:
+    while a >= COARSEST:
         w = _confirmed(c, a, noise)
         if w is None or (best is not None and w.radius >= best.radius):
             break
@@ -194,7 +216,7 @@ def _survey(c: Component) -> None:
             return
         if previous is not None and r.finite and previous.finite:
             change = abs(r.slope - previous.slope)
-            rounding = 64 * c.modelled_noise() / r.step
+            rounding = 64 * c.modelled_noise([r]) / r.step
             drowned = drowned + 1 if abs(r.slope) / 2 < change < rounding else 0
             if drowned >= 3:
                 return
@@ -202,7 +224,58 @@ def _survey(c: Component) -> None:
 
 
 def _best_window(c: Component, noise: float, goal: Goal) -> Window | None:
-    """Try the windows that the survey makes likely, coarsest first; return the confirmed one of smallest radius."""
+    """Return the confirmed window of smallest radius, after a second look at the noise it stands on."""
+    best = _smallest(c, noise, goal)
+    if best is None:
+        return None
+    # The finest rungs may be too quiet: inside one stair of a computation that rounds an
+    # intermediate result, even the slope is smooth and wrong.  So the noise is looked at where it
+    # counts, and where slopes break off.
+    if not _sharp(best, goal) and best.rounding >= best.truncation:
+        step = best.tail.step
+        noise = max(noise, c.irregularity(step / 3, step))
+        best = c.window(best.start, noise) or best
+    edge = _breaks_off(c, best, noise)
+    if edge is not None:
+        # beyond the edge, once near and once many stairs away
+        louder = max(
+            noise, c.irregularity(2 * edge, 6 * edge), c.irregularity(32 * edge, 96 * edge)
+        )
+    elif not _useful(best):
+        step = c.rung(BASE + WIDTH - 1).step
+        louder = max(noise, c.irregularity(step / 3, step))
+    else:
+        return best
+    coarse = _smallest(c, louder, goal)
+    if coarse is None or coarse.start >= best.start:
+        return best
+    if not _useful(coarse) and coarse.radius > best.radius:
+        return best
+    conflict = abs(coarse.value - best.value) > coarse.radius + best.radius
+    return coarse if conflict or coarse.radius < best.radius else best
+
+
+def _breaks_off(c: Component, w: Window, noise: float) -> float | None:
+    """Return the first larger step at which slopes leave a window's value all at once, if there is one.
+
+    The slopes of a smooth φ leave it with h²; at the edge of a stair, and at a kink, they break off.
+    """
+    finer = w.tail
+    for k in (k for k in reversed(c.known()) if k < w.start + WIDTH - 1):
+        r = c.rungs[k]
+        visible = [
+            max(abs(q.slope - w.value), w.radius + 2 * _SIGMAS * noise / q.step) for q in (finer, r)
+        ]
+        if visible[1] > 4 * (r.step / finer.step) ** 2 * visible[0]:
+            return r.step
+        if abs(r.slope - w.value) > abs(w.value) / 2:
+            return None  # by now a smooth φ may do anything
+        finer = r
+    return None
+
+
+def _smallest(c: Component, noise: float, goal: Goal) -> Window | None:
+    """Try the windows that the survey makes likely, coarsest first."""
     best: Window | None = None
     tried = 0
     for a in range(BASE, c.depth - WIDTH + 1, STRIDE):
@@ -216,12 +289,16 @@ def _best_window(c: Component, noise: float, goal: Goal) -> Window | None:
             continue
         if best is None or w.radius < best.radius:
             best = w
-        if _sharp(c, best, goal) or w.rounding > w.truncation:
+        if _sharp(best, goal) or w.rounding > w.truncation:
             break
-    if best is not None and best.rounding > best.truncation and not _sharp(c, best, goal):
-        coarser = _coarsen(c, best.start, noise)
-        if coarser is not None and coarser.radius < best.radius:
-            best = coarser
+    if best is not None and best.start == BASE:
+        return _coarsen(c, best.start, noise) or best
+    while best is not None and best.rounding > best.truncation and not _sharp(best, goal):
+        # between the rungs of the survey
+        w = _confirmed(c, best.start - 1, noise)
+        if w is None or w.radius >= best.radius:
+            break
+        best = w
     return best
 
 
@@ -248,6 +325,9 @@ def _two_sides(c: Component, best: Window | None, noise: float) -> Found:
             step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
             middle, radius = (low + high) / 2, (high - low) / 2
             return Found(middle, radius, "kink", noise, step, size, (low, high))
+        if gap <= forward.radius + backward.radius and (best is None or high - low < best.radius):
+            step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
+            return Found((low + high) / 2, high - low, "smooth", noise, step, size)
     if best is not None:
         return _found(c, best, "noise" if best.rounding > best.truncation else "rough", noise)
     only = forward if backward is None else backward if forward is None else None
@@ -256,11 +336,7 @@ def _two_sides(c: Component, best: Window | None, noise: float) -> Found:
         return Found(only.value, only.radius, "one-sided", noise, step, abs(only.value))
     if not c.known():
         return Found(math.nan, math.inf, "domain", noise, math.nan, c.scale())
-    finest = c.rungs[c.known()[-1]]
-    jump = abs(finest.bend) * finest.step > 1e3 * c.modelled_noise() or (
-        abs(finest.slope) * finest.step > 1e3 * c.modelled_noise()
-    )
-    return Found(finest.slope, math.inf, "jump" if jump else "rough", noise, math.nan, c.scale())
+    return Found(c.rungs[c.known()[-1]].slope, math.inf, "rough", noise, math.nan, c.scale())
 
 
 def _bend_persists(c: Component, gap: float, noise: float) -> bool:
@@ -279,7 +355,8 @@ def _side(c: Component, side: int, noise: float) -> Window | None:
             best = w
             if w.rounding > w.truncation:
                 break
-    return best
+    # the smallest of several radii is smaller than it should be
+    return None if best is None else replace(best, rounding=_SIDE_SAFETY * best.rounding)
 
 
 def _found(c: Component, w: Window, reason: str, noise: float) -> Found:

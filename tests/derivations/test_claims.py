@@ -9,11 +9,21 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations import claims_a, claims_b, claims_c, claims_e, cost, examine, report, transcribed
+from derivations import (
+    claims_a,
+    claims_b,
+    claims_c,
+    claims_c_code,
+    claims_e,
+    cost,
+    examine,
+    report,
+    transcribed,
+)
 from derivations.claims import CLAIMS
 from derivations.kernels.witness import interval_context
 from derivations.language import delta, derivative, i, index, j, k, n, total, x, y, z
-from derivations.records import Claim, Evidence, Finding, Standing, Witness
+from derivations.records import Claim, Evidence, Finding, Hypothesis, Standing, Witness
 
 IDS = [
     f"{letter}{q}"
@@ -51,7 +61,7 @@ def status_without_cases(identifier: str, monkeypatch) -> Finding:
     def alone(evidence, *_cases, show=(), witness=None, table=()):
         return Finding(tuple(evidence), witness=witness, table=table)
 
-    for module in (claims_a, claims_b, claims_c, claims_e):
+    for module in (claims_a, claims_b, claims_c, claims_c_code, claims_e):
         monkeypatch.setattr(module, "backed", alone)
     return report.examine(claim(identifier)).finding
 
@@ -140,6 +150,16 @@ def test_without_its_hypothesis_a_claim_is_not_proved() -> None:
     assert found.standing is Standing.REFUTED
 
 
+def test_a_hypothesis_does_not_prove_what_is_wrong() -> None:
+    loss = -total(claims_a.Y[i] * sp.log(claims_a.softmax_of(i)), i, n)
+    one = Hypothesis(total(claims_a.Y[i], i, n), sp.Integer(1), "Σ Y_i = 1")
+    setting = examine.Setting(ranges={k: n}, scope="every n", hypotheses=(one,))
+    wrong = claims_a.Y[k] - claims_a.softmax_of(k)
+    found = examine.for_every_size(wrong, derivative(loss, z[k]), setting, "")
+    assert found.standing is Standing.UNDECIDED
+    assert "the normal form of the difference is" in found.detail
+
+
 def test_one_label_too_many_is_seen() -> None:
     target = index("c")
     setting = examine.Setting(ranges={k: n, target: n}, pairs=((k, target),), scope="every n")
@@ -155,8 +175,8 @@ def test_one_label_too_many_is_seen() -> None:
     ("identifier", "module", "name", "value"),
     [
         # A digit of a document, changed.
-        ("C8", claims_c, "_PRINTED_SOFTMAX", one_digit_off(claims_c._PRINTED_SOFTMAX)),
-        ("C8", claims_c, "_PRINTED_GRADIENT", one_digit_off(claims_c._PRINTED_GRADIENT)),
+        ("C8", claims_c_code, "_PRINTED_SOFTMAX", one_digit_off(claims_c_code._PRINTED_SOFTMAX)),
+        ("C8", claims_c_code, "_PRINTED_GRADIENT", one_digit_off(claims_c_code._PRINTED_GRADIENT)),
         ("E3", claims_e, "_PRINTED_GRADIENT", ("1.05", "0.525", "1.05", "0.525", "1.3125", "3.98")),
         (
             "E3",
@@ -187,7 +207,7 @@ def test_a_wrong_claim_that_was_mended_is_no_longer_refuted(identifier, monkeypa
     def mended(a, t, upstream=1.0):
         return upstream * (transcribed.probabilities(a) - t) / len(a)
 
-    monkeypatch.setattr(claims_c, "document_backward", mended)
+    monkeypatch.setattr(claims_c_code, "document_backward", mended)
     found = status_without_cases(identifier, monkeypatch)
     assert found.status is Standing.UNDECIDED
     assert "gradcheck was expected to reject" in found.evidence[0].detail
@@ -254,7 +274,7 @@ def test_a_wide_enclosure_proves_no_digit() -> None:
 
 
 def test_the_document_s_layer_computes_what_the_document_prints() -> None:
-    a, t = claims_c._A_FLOAT, claims_c._T
+    a, t = claims_c_code._A_FLOAT, claims_c_code._T
     assert transcribed.document_loss(a, t) == pytest.approx(1.1631814594485623, abs=4e-16)
     printed = np.array([[-0.38438805, 0.31426586, 0.07012219], [0.0776812, -0.2888406, 0.2111594]])
     np.testing.assert_allclose(transcribed.document_backward(a, t), printed, atol=5e-9)

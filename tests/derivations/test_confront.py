@@ -194,6 +194,9 @@ def test_every_case_agrees_everywhere(full_report) -> None:
     for case in full_report.cases:
         assert case.comparison.problems == (), case.name
         assert case.standing.value.startswith("proved"), case.name
+    executed = [case.code for case in full_report.cases if case.code is not None]
+    assert len(executed) > 10
+    assert {evidence.standing for evidence in executed} == {Standing.PROVED_CODE}
 
 
 @pytest.mark.nightly

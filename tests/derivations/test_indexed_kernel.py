@@ -81,6 +81,7 @@ TRUE = {
     "σ(a) + σ(−a) = 1 under a sum": total(1 / (1 + sp.exp(z[j])) + 1 / (1 + sp.exp(-z[j])), j, n)
     - n,
     "tanh² under a sum": total(sp.tanh(z[j]) ** 2 + 1 / sp.cosh(z[j]) ** 2, j, n) - n,
+    "cosh² − sinh² under a sum": total(sp.cosh(z[j]) ** 2 - sp.sinh(z[j]) ** 2, j, n) - n,
     "order of summation": total(total(row_softmax(m, i), m, N), i, n) - N,
     "opaque function": total(phi(z[j] + c) * delta(j, k), j, n) - phi(c + z[k]),
 }
@@ -127,6 +128,9 @@ def test_a_hypothesis_is_used_whatever_its_index_is_called() -> None:
     assert not proved(residual)
     assert proved(residual, SUMS_TO_ONE)
     assert proved(total((1 - delta(i, k)) * Y[i], i, n) - (1 - Y[k]), SUMS_TO_ONE)
+    doubled = Hypothesis(2 * total(Y[i], i, n), z[k] + 4, "2 ΣY = z_k + 4")
+    assert proved(T - z[k] / 2 - 2, doubled)
+    assert not proved(T - z[k] - 4, doubled)
 
 
 def test_a_hypothesis_about_every_row_is_used_for_a_free_row_and_under_a_sum() -> None:
@@ -237,8 +241,16 @@ REFUSED = {
     "label without a range": (total(delta(j, _C[m]) * z[j], j, n), "not known to lie in"),
     "sum that starts at 0": (sp.Sum(z[j], (j, 0, n)), "does not start at 1"),
     "sum that may be empty": (sp.Sum(z[j], (j, 1, n - 1)), "upper limit"),
+    "limit that is no integer": (sp.Sum(z[j], (j, 1, x)), "upper limit"),
+    "limit that may be 0": (
+        sp.Sum(z[j], (j, 1, sp.Symbol("q", integer=True, nonnegative=True))),
+        "upper limit",
+    ),
+    "delta with a range of its own": (sp.KroneckerDelta(i, k, (1, n)), "no rule|not an index"),
     "logarithm of an unknown sign": (sp.log(T), "sign is not known"),
     "logarithm of a difference": (sp.log(S - 1), "sign is not known"),
+    "logarithm of 1 + z": (sp.log(1 + z[i]), "sign is not known"),
+    "logarithm of fractions": (sp.log(total(1 / (1 + z[j]), j, n)), "sign is not known"),
     "complex symbol": (sp.exp(sp.Symbol("w")) - 1, "not declared real"),
     "complex family": (total(sp.IndexedBase("w")[j], j, n), "not declared real"),
     "root": (sp.sqrt(S), "no rule"),
@@ -267,6 +279,13 @@ def test_what_is_outside_of_the_class_is_refused(name: str) -> None:
 def test_indices_of_different_ranges_cannot_be_equal() -> None:
     with pytest.raises(OutOfClassError, match="no common range"):
         prove_zero(z[i] - z[m], {i: n, m: N}, [(i, m)])
+
+
+def test_entries_that_are_named_by_number() -> None:
+    assert proved(total(delta(j, 1) * z[j], j, n) - z[1])
+    assert proved(total(delta(j, 1) * delta(j, 2) * z[j], j, n))
+    with pytest.raises(OutOfClassError, match="2 is not known to lie in 1 … n"):
+        proved(total(delta(j, 2) * z[j], j, n) - z[2])
 
 
 def test_labels_with_a_range_select() -> None:

@@ -14,7 +14,7 @@ from derivations.comparison import Comparison
 from derivations.records import Evidence, Standing
 from derivations.render import FORMATS, render
 from derivations.render.json import SCHEMA
-from derivations.report import ExaminedCase
+from derivations.report import ExaminedCase, ReportData
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -299,6 +299,7 @@ def test_json_has_its_schema(sample) -> None:
         "source",
         "standing",
         "derivations",
+        "code",
         "confrontation",
         "points",
     }
@@ -333,6 +334,23 @@ def test_problems_come_first_everywhere(sample, make_examined) -> None:
     assert json.loads(render(data, "json"))["ok"] is False
     page = check_page(render(data, "html"), data)
     assert page.words.index("1 problem found") < page.words.index("Summary")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_symbolic_execution_is_shown_and_must_not_fail(sample, form) -> None:
+    def executed(standing: Standing) -> ReportData:
+        code = Evidence(standing, "symbolic execution", "both branches, x < 1", "on 4 paths")
+        return dataclasses.replace(sample, cases=(dataclasses.replace(sample.cases[0], code=code),))
+
+    good, bad = executed(Standing.PROVED_CODE), executed(Standing.UNDECIDED)
+    assert good.problems == ()
+    assert bad.problems == (
+        "case softmax: symbolic execution of its code is undecided: on 4 paths",
+    )
+    text = render(good, form)
+    if form != "text":
+        assert "both branches, x" in text
+    assert "symbolic execution of its code is undecided" in render(bad, form)
 
 
 def test_an_unknown_format_is_refused(sample) -> None:

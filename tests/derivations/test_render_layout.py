@@ -88,6 +88,8 @@ def shown(expression: sp.Basic) -> str:
         (derivative(sp.tanh(x) * sp.log(x), x), r"\frac{d}{dx}(\lnx\cdot\tanhx)"),
         (x * phi(x), r"x\varphi(x)"),
         (times(x, plus(x, 1)), r"x\cdot(x+1)"),
+        (times(2, plus(x, 1)), "2(x+1)"),
+        (times(2, -1), r"2\cdot(-1)"),
         (times(2, 3), r"2\cdot3"),
         (sp.Abs(x), "|x|"),
         (sp.sqrt(x), r"\sqrt{x}"),

@@ -110,7 +110,7 @@ def masked(text: str) -> str:
     """Replace the figures that the estimator may improve: counts, radii, resolutions."""
     text = re.sub(r"\d\.\de[+-]\d\d", "#.#e-##", text)
     text = re.sub(r"\de[+-]\d\d\)", "#e-##)", text)
-    return re.sub(r"\d+ (evaluations|of the|directions?\b)", r"# \1", text)
+    return re.sub(r"\d+ (evaluations?|of the|directions?\b)", r"# \1", text)
 
 
 # -- what is printed ----------------------------------------------------------------------------
@@ -137,7 +137,7 @@ seed 1; reproduce: gradcheck run shop:BROKEN --seed 1 --at '[[0, 1, 0.5, 2]]'
 """
 UNDECIDED = """\
 INCONCLUSIVE  unclear [grad]: f raised ValueError at x: no value here
-  tried: # directions, # evaluations of f, # of the grad; rerun with rng=1
+  tried: # directions, # evaluation of f, # of the grad; rerun with rng=1
   reproduce: gradcheck run shop:UNCLEAR --seed 1 --sizes n=5
 
 seed 1; reproduce: gradcheck run shop:UNCLEAR --seed 1 --sizes n=5

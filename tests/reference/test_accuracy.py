@@ -298,3 +298,10 @@ def test_softmax_cross_entropy_of_weights(oracle: ModuleType, dtype: type, effor
         truth = of_rows(oracle.softmax_cross_entropy_grad, oracle, z, weights)
         size = of_rows(oracle.log_softmax_vjp_size, oracle, z, weights)
         assert oracle.ulps(gradient, truth, size) <= bound(7.0, dtype)
+
+
+def test_subnormal_derivatives_of_tanh(oracle: ModuleType) -> None:
+    """4·e^-2x from a subnormal e^-2x would be off by up to 2.8 quanta, or 0 instead of 2."""
+    x = np.linspace(360.0, 373.0, 200)
+    truth = [oracle.tanh_grad(v) for v in oracle.exact(x)]
+    assert oracle.ulps(reference.tanh_grad(x), truth) <= 0.6

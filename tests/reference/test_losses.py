@@ -201,3 +201,16 @@ def test_two_classes_are_binary_cross_entropy(x: float, y: float) -> None:
     slope = reference.binary_cross_entropy_with_logits_grad(x, y)
     gradient = reference.softmax_cross_entropy_grad(z, weights)
     np.testing.assert_allclose(gradient, [slope, -slope], rtol=1e-12, atol=3e-16)
+
+
+def test_huge_weights() -> None:
+    """Loss and gradient are linear in the weights, up to the largest numbers."""
+    z, weights = np.array([1.0, -2.0, 0.5]), np.array([0.25, 0.5, 0.125])
+    huge = np.ldexp(weights, 1023)
+    loss = reference.softmax_cross_entropy(z, huge / 4)
+    assert loss == pytest.approx(np.ldexp(reference.softmax_cross_entropy(z, weights), 1021))
+    np.testing.assert_allclose(
+        reference.softmax_cross_entropy_grad(z, huge),
+        np.ldexp(reference.softmax_cross_entropy_grad(z, weights), 1023),
+        rtol=1e-14,
+    )

@@ -1,5 +1,8 @@
 """Properties of softmax, log-softmax and log-sum-exp that hold whatever the formula."""
 
+import math
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -176,14 +179,18 @@ def test_rows_without_an_answer_are_nan(row: list[float]) -> None:
     assert np.isnan(reference.logsumexp(row))
 
 
-def test_huge_and_tiny_vectors_scale_the_result() -> None:
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_huge_and_tiny_vectors_scale_the_result(name: str) -> None:
     """A product with the Jacobian is linear in the vector, also at the ends of the range."""
-    z, v = np.array([1.5, -300.0, 0.25, 400.0]), np.array([0.5, -1.0, 0.75, 0.25])
-    for name in PRODUCTS:
-        function = getattr(reference, name)
-        for exponent in (1020, 600, -600):
-            scaled = function(z, np.ldexp(v, exponent))
-            np.testing.assert_allclose(scaled, np.ldexp(function(z, v), exponent), rtol=1e-14)
+    function = getattr(reference, name)
+    v = np.array([0.5, -1.0, 0.75, 0.25])
+    spread = np.array([1.5, -20.0, 0.25, -1.0])
+    for z in (spread, spread + 398, spread + 336, spread - 31, spread - 319, 30 * spread):
+        expected = function(z, v)
+        for exponent in (1020, 600, -600, -900):
+            scaled = np.ldexp(function(z, np.ldexp(v, exponent)), -exponent)
+            quantum = np.ldexp(5e-324, -exponent)  # of a subnormal result, scaled back
+            np.testing.assert_allclose(scaled, expected, rtol=1e-14, atol=2 * quantum)
 
 
 def test_opposite_huge_vector_entries() -> None:
@@ -191,3 +198,40 @@ def test_opposite_huge_vector_entries() -> None:
     np.testing.assert_array_equal(
         reference.softmax_vjp([0.0, 0.0], [1e308, -1e308]), [5e307, -5e307]
     )
+
+
+def test_terms_far_below_the_largest_keep_their_digits() -> None:
+    """e^-720 is subnormal, with 6 digits; times 1e12, or summed a thousand times, it needs all 16."""
+    z = np.array([0.0, -720.0])
+    down = reference.softmax_vjp(z, [0.0, 1e12])
+    expected = math.exp(-700) * (1e12 * math.exp(-20))
+    np.testing.assert_allclose(down, [-expected, expected], rtol=1e-13)
+    np.testing.assert_allclose(
+        reference.log_softmax_vjp(z, [1e12, 0.0]), [expected, -expected], rtol=1e-13
+    )
+    many = np.full(1000, -720.0)
+    many[3] = 0.0
+    expected = math.exp(-700) * (999 * math.exp(-20))
+    assert reference.logsumexp(many) == pytest.approx(expected, rel=1e-13)
+    assert reference.softmax_cross_entropy(many, 3) == pytest.approx(expected, rel=1e-13)
+
+
+def test_log_softmax_vjp_beside_a_dominating_entry() -> None:
+    """What the others of the entry 1 sum to has its own digits; 1 + 1e-17 − 1 has none."""
+    down = reference.log_softmax_vjp([0.0, 0.0], [1.0, 1e-17])
+    np.testing.assert_array_equal(down, [0.5 - 0.5e-17, 0.5e-17 - 0.5])
+    down = reference.log_softmax_vjp([40.0, 0.0], [1.0, 1e-17])
+    expected = math.exp(-40) - 1e-17
+    np.testing.assert_allclose(down, [expected, -expected], rtol=1e-15)
+
+
+def test_a_batch_of_jacobians_is_computed_in_small_blocks() -> None:
+    """400 Jacobians of 100 × 100: beside the result, a megabyte is in use and not another 32."""
+    z = np.random.default_rng(1).standard_normal((400, 100))
+    tracemalloc.start()
+    try:
+        result = reference.softmax_jacobian(z)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < result.nbytes + 2**21
