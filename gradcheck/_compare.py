@@ -17,7 +17,8 @@ from gradcheck._estimate import spacing
 from gradcheck._ladder import Component
 from gradcheck._problem import Problem
 from gradcheck._report import Probe
-from gradcheck._search import Found, Goal, search
+from gradcheck._search import Goal, search
+from gradcheck._singular import Found
 
 # Finer than any mistake worth an accusation, and reached in eleven evaluations where sums have some
 # noise.

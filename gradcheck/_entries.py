@@ -14,7 +14,8 @@ from gradcheck._domain import Array
 from gradcheck._ladder import Component
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
-from gradcheck._search import Found, search
+from gradcheck._search import search
+from gradcheck._singular import Found
 
 _COARSEST = 1e-2  # an entry whose radius is larger than this part of its size isn't checked
 

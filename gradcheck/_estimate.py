@@ -13,7 +13,8 @@ import numpy.typing as npt
 from gradcheck._domain import Domain
 from gradcheck._ladder import Component
 from gradcheck._line import Counter, Line, values_of
-from gradcheck._search import Found, Goal, search
+from gradcheck._search import Goal, search
+from gradcheck._singular import Found
 
 FloatOrArray = float | npt.NDArray[np.float64]
 DEFAULT_RTOL = 1e-10

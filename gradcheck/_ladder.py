@@ -40,7 +40,7 @@ STRIDE = 3  # spacing of the rungs of a survey
 ONE_SIDED_WIDTH = 6
 COARSEST = -1  # beyond its own size, an argument has structure that noise could hide
 _NOISE_TRIPLES = 5
-_SIGMAS = 3.0  # how many standard deviations of noise a radius covers
+SIGMAS = 3.0  # how many standard deviations of noise a radius covers
 _TRUNCATION_SAFETY = 4.0
 _SMALLEST = 5e-324
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -242,12 +242,12 @@ class Component:
         if not all(r.finite for r in rungs):
             return None
         noise = self._noise_in(rungs, noise)
-        rounding = _SIGMAS * noise * _CENTRAL_GAIN / rungs[0].step
+        rounding = SIGMAS * noise * _CENTRAL_GAIN / rungs[0].step
         value, corrections = _extrapolate([r.slope for r in rungs], ratio=4)
         if not _converges([r.slope for r in rungs], 2.5, rounding / 2):
             return None
         bends = [abs(r.bend) for r in rungs]
-        if bends[-1] > max(max(bends[:-1]) / 3, 2 * _SIGMAS * noise / rungs[-1].step):
+        if bends[-1] > max(max(bends[:-1]) / 3, 2 * SIGMAS * noise / rungs[-1].step):
             return None
         curvature, _ = _extrapolate([r.bend / r.step for r in rungs], ratio=4)
         return Window(
@@ -272,7 +272,7 @@ class Component:
             r = self.rungs[k]
             if k < w.start + WIDTH or r.flat:
                 continue
-            slack = w.radius + 2 * _SIGMAS * noise / r.step
+            slack = w.radius + 2 * SIGMAS * noise / r.step
             if abs(r.slope - w.value) > slack + 2 * abs(w.slope_at(r.step) - w.value):
                 return True
             if abs(r.bend) > slack + 2 * abs(w.tail.bend) * (r.step / w.tail.step):
@@ -288,7 +288,7 @@ class Component:
             slopes.append(side * (y - self.origin) / r.step)
         if not all(map(math.isfinite, slopes)):
             return None
-        rounding = _SIGMAS * noise * _ONE_SIDED_GAIN / self.rungs[start].step
+        rounding = SIGMAS * noise * _ONE_SIDED_GAIN / self.rungs[start].step
         value, corrections = _extrapolate(slopes, ratio=2)
         if not _converges(slopes, 1.5, rounding / 2):
             return None

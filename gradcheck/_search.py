@@ -11,23 +11,22 @@ they differ, the point is a kink and the answer is an interval.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from gradcheck._ladder import (
-    _SIGMAS,
-    BASE,
-    CHECK,
-    COARSEST,
-    ONE_SIDED_WIDTH,
-    STRIDE,
-    WIDTH,
-    Component,
-    Window,
+from gradcheck._ladder import BASE, CHECK, COARSEST, SIGMAS, STRIDE, WIDTH, Component, Window
+from gradcheck._singular import (
+    Found,
+    constant,
+    found_in,
+    is_constant,
+    is_on_a_plateau,
+    jumps,
+    plateau,
+    two_sides,
 )
 
 _MAX_WINDOWS = 6
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
-_SIDE_SAFETY = 3.0
 _ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
@@ -40,45 +39,14 @@ class Goal:
     atol: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A derivative along a line, its radius, and how it came about.
-
-    Parameters
-    ----------
-    value, radius : float
-        The derivative and the radius that is meant to contain its error; inf where it can't be
-        told.
-    reason : str
-        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain`` or
-        ``rough``.
-    noise : float
-        Upper estimate of the standard deviation of φ's noise.
-    step : float
-        The coarsest step used.
-    scale : float
-        Natural size of a derivative here.
-    interval : tuple of float or None
-        The one-sided derivatives at a kink, smaller first, widened by their radii.
-    """
-
-    value: float
-    radius: float
-    reason: str
-    noise: float
-    step: float
-    scale: float
-    interval: tuple[float, float] | None = None
-
-
 def search(component: Component, goal: Goal) -> Found:
     """Find the derivative of one component, as accurate as `goal` asks for or as f allows."""
     quick, noise = _quick(component)
-    if _constant(component):
-        return _flat(component)
+    if is_constant(component):
+        return constant(component)
     ordinary = noise <= _ORDINARY * component.base_noise()
     if quick is not None and ordinary and _sharp(quick, goal):
-        return _found(component, quick, "smooth", noise)
+        return found_in(component, quick, "smooth", noise)
     if quick is not None and ordinary:
         # Nothing but rounding stands in the way: know it better, then take larger steps.
         for k in (BASE + 2 * STRIDE, BASE + 4 * STRIDE):
@@ -87,11 +55,11 @@ def search(component: Component, goal: Goal) -> Found:
         noise = component.noise_beside(quick)
         best = _coarsen(component, quick.start, noise)
         if best is not None and _useful(best):
-            return _found(component, best, "noise", noise)
+            return found_in(component, best, "noise", noise)
     _survey(component)
-    if _on_a_plateau(component):
-        return _plateau(component)
-    if _jumps(component):
+    if is_on_a_plateau(component):
+        return plateau(component)
+    if jumps(component):
         return Found(
             math.nan, math.inf, "jump", component.fine_noise(), math.nan, component.scale()
         )
@@ -99,8 +67,8 @@ def search(component: Component, goal: Goal) -> Found:
     best = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
     if best is not None and _useful(best):
         sharp = best.truncation >= best.rounding or _sharp(best, goal)
-        return _found(component, best, "smooth" if sharp else "noise", noise)
-    return _two_sides(component, best, noise)
+        return found_in(component, best, "smooth" if sharp else "noise", noise)
+    return two_sides(component, best, noise)
 
 
 def _quick(c: Component) -> tuple[Window | None, float]:
@@ -127,66 +95,6 @@ def _useful(w: Window) -> bool:
 
 def _sharp(w: Window, goal: Goal) -> bool:
     return w.radius <= max(goal.rtol * max(abs(w.value), w.movement), goal.atol)
-
-
-def _constant(c: Component) -> bool:
-    known = c.known()
-    return bool(known) and all(c.rungs[k].flat for k in known)
-
-
-def _flat(c: Component) -> Found:
-    """φ didn't move at all: zero, to what its rounding could hide at the coarsest step.
-
-    There is no movement to take the natural size of a derivative from; it is φ's size over the
-    argument's.
-    """
-    for k in range(BASE - STRIDE, BASE - 4 * STRIDE, -STRIDE):
-        r = c.rung(k)
-        if not r.finite or not r.flat:
-            break
-    flat = [r.step for r in c.rungs.values() if r.flat]
-    noise = max(c.line.eps * abs(c.origin), _SIGMAS * c.line.noise)
-    natural = abs(c.origin) / c.line.unit
-    return Found(0.0, noise / max(flat), "constant", noise, max(flat), natural)
-
-
-def _on_a_plateau(c: Component) -> bool:
-    """Whether φ is constant around the point, rather than rounded to coarse steps (a staircase).
-
-    Both look flat on the finest rungs.  A staircase is as irregular, where it has climbed many
-    stairs, as one stair is high; a φ that is constant up to a kink is regular beyond it.
-    """
-    known = c.known()
-    flat = [k for k in known if c.rungs[k].flat]
-    moving = [k for k in known if not c.rungs[k].flat]
-    if len(flat) < 2 or not moving or max(moving) > min(flat):
-        return False
-    stair = _moved(c, max(moving))
-    climbed = [k for k in moving if _moved(c, k) >= 32 * stair]
-    step = c.rungs[max(climbed, default=min(moving))].step
-    # the first rung that moves may have climbed eight stairs at once
-    return c.irregularity(step / 3, step) < stair / 128
-
-
-def _moved(c: Component, k: float) -> float:
-    """How far φ has moved at rung k."""
-    r = c.rungs[k]
-    return max(abs(r.plus - c.origin), abs(r.minus - c.origin))
-
-
-def _jumps(c: Component) -> bool:
-    """Whether φ stays apart from its value at the point by the same amount, however small the step."""
-    fine = c.known()[-4:]
-    moved = [_moved(c, k) for k in fine]
-    if len(fine) < 4 or moved[-1] <= 1e3 * c.line.eps * (abs(c.origin) + moved[-1]):
-        return False
-    return max(moved) - min(moved) <= 1e-3 * moved[-1]
-
-
-def _plateau(c: Component) -> Found:
-    coarsest = max(r.step for r in c.rungs.values() if r.flat)
-    noise = c.modelled_noise([r for r in c.rungs.values() if r.flat])
-    return Found(0.0, 2 * _SIGMAS * noise / coarsest, "smooth", noise, coarsest, c.scale())
 
 
 def _coarsen(c: Component, start: int, noise: float) -> Window | None:
@@ -264,7 +172,7 @@ def _breaks_off(c: Component, w: Window, noise: float) -> float | None:
     for k in (k for k in reversed(c.known()) if k < w.start + WIDTH - 1):
         r = c.rungs[k]
         visible = [
-            max(abs(q.slope - w.value), w.radius + 2 * _SIGMAS * noise / q.step) for q in (finer, r)
+            max(abs(q.slope - w.value), w.radius + 2 * SIGMAS * noise / q.step) for q in (finer, r)
         ]
         if visible[1] > 4 * (r.step / finer.step) ** 2 * visible[0]:
             return r.step
@@ -311,55 +219,3 @@ def _promising(c: Component, a: int, noise: float) -> bool:
     close = abs(r.slope - s.slope) <= max(0.3 * max(abs(s.slope), abs(r.bend)), slack)
     shrinking = abs(s.bend) <= max(abs(r.bend) / 3, slack)
     return close and shrinking
-
-
-def _two_sides(c: Component, best: Window | None, noise: float) -> Found:
-    """Extrapolate each side by itself: a kink, the edge of a domain, a jump, or nothing that can be told."""
-    forward, backward = _side(c, +1, noise), _side(c, -1, noise)
-    if forward is not None and backward is not None:
-        low = min(forward.value - forward.radius, backward.value - backward.radius)
-        high = max(forward.value + forward.radius, backward.value + backward.radius)
-        gap = abs(forward.value - backward.value)
-        size = max(abs(forward.value), abs(backward.value), c.scale())
-        if gap > 2 * (forward.radius + backward.radius) and _bend_persists(c, gap, noise):
-            step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
-            middle, radius = (low + high) / 2, (high - low) / 2
-            return Found(middle, radius, "kink", noise, step, size, (low, high))
-        if gap <= forward.radius + backward.radius and (best is None or high - low < best.radius):
-            step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
-            return Found((low + high) / 2, high - low, "smooth", noise, step, size)
-    if best is not None:
-        return _found(c, best, "noise" if best.rounding > best.truncation else "rough", noise)
-    only = forward if backward is None else backward if forward is None else None
-    if only is not None and not c.known():
-        step = math.ldexp(c.line.unit, -only.start)
-        return Found(only.value, only.radius, "one-sided", noise, step, abs(only.value))
-    if not c.known():
-        return Found(math.nan, math.inf, "domain", noise, math.nan, c.scale())
-    return Found(c.rungs[c.known()[-1]].slope, math.inf, "rough", noise, math.nan, c.scale())
-
-
-def _bend_persists(c: Component, gap: float, noise: float) -> bool:
-    """Whether the finest rungs still show the one-sided slopes apart."""
-    fine = [c.rungs[k] for k in c.known() if not c.rungs[k].flat]
-    seen = [abs(2 * r.bend) for r in fine if 4 * noise / r.step < gap / 4]
-    return bool(seen) and all(abs(s - gap) <= gap / 2 for s in seen[-2:])
-
-
-def _side(c: Component, side: int, noise: float) -> Window | None:
-    """Best extrapolation on one side."""
-    best: Window | None = None
-    for a in range(BASE, c.depth - ONE_SIDED_WIDTH, 2 * STRIDE):
-        w = c.one_sided(side, a, noise)
-        if w is not None and (best is None or w.radius < best.radius):
-            best = w
-            if w.rounding > w.truncation:
-                break
-    # the smallest of several radii is smaller than it should be
-    return None if best is None else replace(best, rounding=_SIDE_SAFETY * best.rounding)
-
-
-def _found(c: Component, w: Window, reason: str, noise: float) -> Found:
-    step = math.ldexp(c.line.unit, -w.start)
-    scale = max(c.scale(), abs(w.value))
-    return Found(w.value, w.radius, reason, noise, step, scale)

@@ -1,0 +1,156 @@
+"""What φ is where the slopes of symmetric steps don't settle it: constant, on a plateau, a jump, a kink, an edge."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from gradcheck._ladder import BASE, ONE_SIDED_WIDTH, SIGMAS, STRIDE, Component, Window
+
+_SIDE_SAFETY = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A derivative along a line, its radius, and how it came about.
+
+    Parameters
+    ----------
+    value, radius : float
+        The derivative and the radius that is meant to contain its error; inf where it can't be
+        told.
+    reason : str
+        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain`` or
+        ``rough``.
+    noise : float
+        Upper estimate of the standard deviation of φ's noise.
+    step : float
+        The coarsest step used.
+    scale : float
+        Natural size of a derivative here.
+    interval : tuple of float or None
+        The one-sided derivatives at a kink, smaller first, widened by their radii.
+    """
+
+    value: float
+    radius: float
+    reason: str
+    noise: float
+    step: float
+    scale: float
+    interval: tuple[float, float] | None = None
+
+
+def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
+    """Return what a window says."""
+    step = math.ldexp(c.line.unit, -w.start)
+    scale = max(c.scale(), abs(w.value))
+    return Found(w.value, w.radius, reason, noise, step, scale)
+
+
+def is_constant(c: Component) -> bool:
+    """Whether φ has not moved on any rung."""
+    known = c.known()
+    return bool(known) and all(c.rungs[k].flat for k in known)
+
+
+def constant(c: Component) -> Found:
+    """Return zero for a φ that didn't move at all, to what its rounding could hide at the coarsest step.
+
+    There is no movement to take the natural size of a derivative from; it is φ's size over the
+    argument's.
+    """
+    for k in range(BASE - STRIDE, BASE - 4 * STRIDE, -STRIDE):
+        r = c.rung(k)
+        if not r.finite or not r.flat:
+            break
+    flat = [r.step for r in c.rungs.values() if r.flat]
+    noise = max(c.line.eps * abs(c.origin), SIGMAS * c.line.noise)
+    natural = abs(c.origin) / c.line.unit
+    return Found(0.0, noise / max(flat), "constant", noise, max(flat), natural)
+
+
+def is_on_a_plateau(c: Component) -> bool:
+    """Whether φ is constant around the point, rather than rounded to coarse steps (a staircase).
+
+    Both look flat on the finest rungs.  A staircase is as irregular, where it has climbed many
+    stairs, as one stair is high; a φ that is constant up to a kink is regular beyond it.
+    """
+    known = c.known()
+    flat = [k for k in known if c.rungs[k].flat]
+    moving = [k for k in known if not c.rungs[k].flat]
+    if len(flat) < 2 or not moving or max(moving) > min(flat):
+        return False
+    stair = _moved(c, max(moving))
+    climbed = [k for k in moving if _moved(c, k) >= 32 * stair]
+    step = c.rungs[max(climbed, default=min(moving))].step
+    # the first rung that moves may have climbed eight stairs at once
+    return c.irregularity(step / 3, step) < stair / 128
+
+
+def _moved(c: Component, k: float) -> float:
+    """Return how far φ has moved at rung k."""
+    r = c.rungs[k]
+    return max(abs(r.plus - c.origin), abs(r.minus - c.origin))
+
+
+def jumps(c: Component) -> bool:
+    """Whether φ stays apart from its value at the point by the same amount, however small the step."""
+    fine = c.known()[-4:]
+    moved = [_moved(c, k) for k in fine]
+    if len(fine) < 4 or moved[-1] <= 1e3 * c.line.eps * (abs(c.origin) + moved[-1]):
+        return False
+    return max(moved) - min(moved) <= 1e-3 * moved[-1]
+
+
+def plateau(c: Component) -> Found:
+    """Return zero for a φ that is constant around the point."""
+    coarsest = max(r.step for r in c.rungs.values() if r.flat)
+    noise = c.modelled_noise([r for r in c.rungs.values() if r.flat])
+    return Found(0.0, 2 * SIGMAS * noise / coarsest, "smooth", noise, coarsest, c.scale())
+
+
+def two_sides(c: Component, best: Window | None, noise: float) -> Found:
+    """Extrapolate each side by itself: a kink, the edge of a domain, a jump, or nothing that can be told."""
+    forward, backward = _side(c, +1, noise), _side(c, -1, noise)
+    if forward is not None and backward is not None:
+        low = min(forward.value - forward.radius, backward.value - backward.radius)
+        high = max(forward.value + forward.radius, backward.value + backward.radius)
+        gap = abs(forward.value - backward.value)
+        size = max(abs(forward.value), abs(backward.value), c.scale())
+        if gap > 2 * (forward.radius + backward.radius) and _bend_persists(c, gap, noise):
+            step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
+            middle, radius = (low + high) / 2, (high - low) / 2
+            return Found(middle, radius, "kink", noise, step, size, (low, high))
+        if gap <= forward.radius + backward.radius and (best is None or high - low < best.radius):
+            step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
+            return Found((low + high) / 2, high - low, "smooth", noise, step, size)
+    if best is not None:
+        return found_in(c, best, "noise" if best.rounding > best.truncation else "rough", noise)
+    only = forward if backward is None else backward if forward is None else None
+    if only is not None and not c.known():
+        step = math.ldexp(c.line.unit, -only.start)
+        return Found(only.value, only.radius, "one-sided", noise, step, abs(only.value))
+    if not c.known():
+        return Found(math.nan, math.inf, "domain", noise, math.nan, c.scale())
+    return Found(c.rungs[c.known()[-1]].slope, math.inf, "rough", noise, math.nan, c.scale())
+
+
+def _bend_persists(c: Component, gap: float, noise: float) -> bool:
+    """Whether the finest rungs still show the one-sided slopes apart."""
+    fine = [c.rungs[k] for k in c.known() if not c.rungs[k].flat]
+    seen = [abs(2 * r.bend) for r in fine if 4 * noise / r.step < gap / 4]
+    return bool(seen) and all(abs(s - gap) <= gap / 2 for s in seen[-2:])
+
+
+def _side(c: Component, side: int, noise: float) -> Window | None:
+    """Return the best extrapolation on one side."""
+    best: Window | None = None
+    for a in range(BASE, c.depth - ONE_SIDED_WIDTH, 2 * STRIDE):
+        w = c.one_sided(side, a, noise)
+        if w is not None and (best is None or w.radius < best.radius):
+            best = w
+            if w.rounding > w.truncation:
+                break
+    # the smallest of several radii is smaller than it should be
+    return None if best is None else replace(best, rounding=_SIDE_SAFETY * best.rounding)
