@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import mpmath
 import numpy as np
 import sympy as sp
 
-import gradcheck
 import reference
-from derivations import cost
+from derivations import claims_c_code, cost
 from derivations.calculus import meaning
 from derivations.confront import backed
 from derivations.examine import (
     Setting,
-    caught,
     corroborated,
     exactly,
     for_all_reals,
     for_every_size,
     measured,
-    minus,
-    prints_as,
 )
-from derivations.kernels.witness import interval_context
 from derivations.language import (
     N,
     delta,
@@ -45,8 +39,7 @@ from derivations.language import (
 )
 from derivations.language import positive as positive_symbol
 from derivations.plan import generator
-from derivations.records import Claim, Definition, Finding, Hypothesis, Witness
-from derivations.transcribed import OFFSET, document_backward, document_loss
+from derivations.records import Claim, Definition, Finding, Hypothesis
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,171 +278,6 @@ def _c7() -> Finding:
     )
 
 
-_A = (("1", "2", "0.5"), ("0", "1", "1"))
-_T = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-_A_FLOAT = np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 1.0]])
-_AT_C8 = "a = ((1, 2, 0.5), (0, 1, 1)), t = ((1, 0, 0), (0, 1, 0))"
-_PRINTED_SOFTMAX = (
-    ("0.2312239", "0.62853172", "0.14024438"),
-    ("0.1553624", "0.4223188", "0.4223188"),
-)
-_PRINTED_GRADIENT = (
-    ("-0.38438805", "0.31426586", "0.07012219"),
-    ("0.0776812", "-0.2888406", "0.2111594"),
-)
-
-
-def _enclosures(ctx: Any) -> list[list[Any]]:
-    """Return intervals around the probabilities at the document's point."""
-    rows = []
-    for entries in _A:
-        parts = [ctx.exp(ctx.mpf(int(2 * sp.Rational(e))) / 2) for e in entries]
-        rows.append([p / sum(parts, start=ctx.mpf(0)) for p in parts])
-    return rows
-
-
-def _c8() -> Finding:
-    ctx = interval_context()
-    y = _enclosures(ctx)
-    gradient = [[(y[s][c] - int(_T[s, c])) / 2 for c in range(3)] for s in range(2)]
-    shown = [
-        (value, text)
-        for values, texts in ((y, _PRINTED_SOFTMAX), (gradient, _PRINTED_GRADIENT))
-        for value_row, text_row in zip(values, texts, strict=True)
-        for value, text in zip(value_row, text_row, strict=True)
-    ]
-    figures = exactly(
-        all(prints_as(value, text) for value, text in shown),
-        "interval arithmetic",
-        _AT_C8,
-        "every printed digit of softmax and gradient is right",
-    )
-    code = reference.softmax_with_loss(_A_FLOAT, _T)
-    agrees = abs(code - 1.163181794083098) < 4e-16
-    exact = corroborated(
-        exactly(
-            prints_as(_loss(ctx, y, ctx.mpf(0)), "1.163181794083098"),
-            "interval arithmetic",
-            _AT_C8,
-            "the exact loss is 1.163181794083098",
-        ),
-        agrees,
-        f"the code gives {float(code)!r}",
-    )
-    offset = ctx.mpf(1) / 10**7
-    printed = float(document_loss(_A_FLOAT, _T))
-    printed_loss = corroborated(
-        exactly(
-            prints_as(_loss(ctx, y, offset), "1.16318145944856"),
-            "interval arithmetic",
-            _AT_C8,
-            "the printed 1.1631814594485623 is the loss with 1e-7 added inside the logarithm",
-        ),
-        abs(printed - 1.1631814594485623) < 4e-16,
-        f"the document’s way of computing gives {printed!r}",
-    )
-    return backed((figures, exact, printed_loss))
-
-
-def _loss(ctx: Any, y: list[list[Any]], offset: Any) -> Any:
-    return -(ctx.log(y[0][0] + offset) + ctx.log(y[1][1] + offset)) / 2
-
-
-def _seed(name: str) -> int:
-    return int(generator(name).integers(2**31))
-
-
-def _c9() -> Finding:
-    ctx = interval_context()
-    y = _enclosures(ctx)
-    offset = ctx.mpf(1) / 10**7
-    # The derivative of −ln(y_1 + ε)/2 in a_1 is −y_1(1 − y_1)/(2(y_1 + ε)); without ε it is (y_1 −
-    # 1)/2.
-    claimed = (y[0][0] - 1) / 2
-    true = -y[0][0] * (1 - y[0][0]) / (y[0][0] + offset) / 2
-    gap = (claimed - true) / true
-    apart = mpmath.nstr(abs(mpmath.mpf(gap.mid)), 3)
-    contradicted = exactly(
-        bool(gap.a <= 0 <= gap.b),
-        "interval arithmetic",
-        f"{_AT_C8}, entry (1, 1)",
-        f"the relative difference is {apart}; the enclosure excludes 0",
-    )
-    report = gradcheck.check(
-        lambda a: document_loss(a, _T),
-        _A_FLOAT,
-        grad=lambda a: document_backward(a, _T),
-        rng=_seed("C9"),
-    )
-    witness = Witness(
-        point=f"{_AT_C8}, entry (1, 1)",
-        claimed=f"(y − t)/N = {minus(mpmath.nstr(mpmath.mpf(claimed.mid), 15))}",
-        true=f"{minus(mpmath.nstr(mpmath.mpf(true.mid), 15))}, the derivative of the loss with "
-        "1e-7 inside the logarithm",
-        explanation="The loss that the code returns is not the loss that its gradient belongs to: "
-        "the added "
-        f"{OFFSET:g} changes the gradient by {apart} of its value.",
-    )
-    return backed((contradicted, caught(report, _AT_C8)), witness=witness)
-
-
-def _c10() -> Finding:
-    ctx = interval_context()
-    claimed = (_enclosures(ctx)[0][0] - 1) / 2
-    true = 2 * claimed
-    contradicted = exactly(
-        bool(claimed.a <= true.b and true.a <= claimed.b),
-        "interval arithmetic",
-        f"{_AT_C8}, upstream 2, entry (1, 1)",
-        "the claimed and the true value have disjoint enclosures",
-    )
-    report = gradcheck.check(
-        lambda a: reference.softmax_with_loss(a, _T),
-        _A_FLOAT,
-        vjp=lambda a, v: document_backward(a, _T, float(v)),
-        rng=_seed("C10"),
-    )
-    witness = Witness(
-        point=f"{_AT_C8}, upstream gradient 2, entry (1, 1)",
-        claimed=minus(mpmath.nstr(mpmath.mpf(claimed.mid), 10)),
-        true=minus(mpmath.nstr(mpmath.mpf(true.mid), 10)),
-        explanation="The backward pass accepts the gradient from above and ignores it, so it is "
-        "right only "
-        "where the layer is the last one and the loss is not scaled.",
-    )
-    return backed((contradicted, caught(report, f"{_AT_C8}, random upstream")), witness=witness)
-
-
-def _c11() -> Finding:
-    half, labels = sp.Rational(1, 2), (sp.Rational(3, 5), sp.Rational(2, 5))
-    claimed = [half - label for label in labels]
-    true = [half - 1, half]  # the loss sees the label (1, 0)
-    contradicted = exactly(
-        claimed == true,
-        "exact rational arithmetic",
-        "a = (0, 0), t = (3/5, 2/5)",
-        f"claimed ({minus(claimed[0])}, {minus(claimed[1])}), true ({minus(true[0])}, "
-        f"{minus(true[1])})",
-    )
-    a, t_soft = np.zeros((1, 2)), np.array([[0.6, 0.4]])
-    report = gradcheck.check(
-        lambda a: document_loss(a, t_soft),
-        a,
-        grad=lambda a: document_backward(a, t_soft),
-        rng=_seed("C11"),
-    )
-    witness = Witness(
-        point="a = (0, 0), t = (3/5, 2/5)",
-        claimed=f"(y − t)/N = ({minus(claimed[0])}, {minus(claimed[1])})",
-        true=f"({minus(true[0])}, {minus(true[1])}), the gradient of the loss that the code "
-        "computes",
-        explanation="The loss takes the argmax of the labels, so soft labels silently become hard "
-        "ones, while "
-        "the backward pass uses them as they are: loss and gradient belong to different labels.",
-    )
-    return backed((contradicted, caught(report, "a = (0, 0), t = (0.6, 0.4)")), witness=witness)
-
-
 def _c12() -> Finding:
     costs = [cost.measure(sizes) for sizes in cost.NETWORKS]
     image = costs[3]
@@ -460,8 +288,8 @@ def _c12() -> Finding:
             "–".join(map(str, c.sizes)),
             f"{c.parameters}",
             f"{c.evaluations}",
-            f"{c.numerical:.3g} s" + (" (extrapolated)" if c.extrapolated else ""),
-            f"{1e3 * c.analytic:.3g} ms",
+            cost.seconds(c.numerical) + (" (extrapolated)" if c.extrapolated else ""),
+            cost.seconds(c.analytic),
             f"{c.ratio:.0f}",
         )
         for c in costs
@@ -469,7 +297,7 @@ def _c12() -> Finding:
     became = cost.hours_with(image.ratio, 27.7)
     evidence = measured(
         grown,
-        "CPU time, medians of 5",
+        "CPU time, medians",
         f"networks of {costs[0].parameters} to {costs[-1].parameters} parameters, batches of 100",
         f"the ratio grows from {costs[0].ratio:.0f} to {costs[-1].ratio:.0f}; at "
         f"{image.parameters} parameters "
@@ -536,27 +364,27 @@ CLAIMS = (
         "printed; the printed "
         "loss 1.1631814594485623 is not the exact one, 1.163181794083098, because 1e-7 is added "
         "inside the log",
-        _c8,
+        claims_c_code.worked_example,
     ),
     _claim(
         9,
         "The loss with 1e-7 and its gradient",
         "the loss −Σ t·ln(y + 1e-7)/N has the gradient (y − t)/N",
-        _c9,
+        claims_c_code.offset_in_the_logarithm,
         known_wrong=True,
     ),
     _claim(
         10,
         "The backward pass and its upstream gradient",
         "backward(dout) returns (y − t)/N, whatever dout is",
-        _c10,
+        claims_c_code.upstream_ignored,
         known_wrong=True,
     ),
     _claim(
         11,
         "The loss of soft labels",
         "the loss at the argmax of the labels has the gradient (y − t)/N for soft labels t too",
-        _c11,
+        claims_c_code.soft_labels_hardened,
         known_wrong=True,
     ),
     _claim(

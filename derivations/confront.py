@@ -17,10 +17,10 @@ import numpy as np
 
 import gradcheck
 import reference
-from derivations import catalogue
+from derivations import catalogue, code
 from derivations.comparison import Comparison, PointComparison
 from derivations.plan import current, generator, using
-from derivations.records import Finding
+from derivations.records import Evidence, Finding, Standing
 from derivations.report import ExaminedCase
 
 if TYPE_CHECKING:
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from derivations.plan import Plan
-    from derivations.records import Evidence, Witness
+    from derivations.records import Witness
     from derivations.rows import Row
     from gradcheck import Case
 
     Array = npt.NDArray[Any]
 
 T = TypeVar("T")
+_SMALLEST = mpmath.mpf(2) ** -1075  # half of the smallest positive float64
 
 
 def compare(name: str) -> Comparison:
@@ -85,14 +86,24 @@ def backed(
     witness, table
         As in `Finding`.
 
+    Notes
+    -----
+    Where derivation, code and finite differences of a case disagree, one of them is wrong, and the
+    claim is left undecided.
+
     Raises
     ------
     KeyError
         If there is no such case, or none of the cases has a derivation of that name.
     """
     known = {d.name: d for name in cases for d in row_named(name).derive()}
+    disagreements = tuple(
+        Evidence(Standing.UNDECIDED, "comparison of the three ways", name, problem)
+        for name in cases
+        for problem in compare(name).problems
+    )
     return Finding(
-        evidence=evidence,
+        evidence=(*evidence, *disagreements),
         derivations=tuple(_by_name(known, name, "the derivations of these cases") for name in show),
         confrontations=tuple(compare(name).confrontation for name in cases),
         witness=witness,
@@ -101,10 +112,11 @@ def backed(
 
 
 def examine_case(name: str) -> ExaminedCase:
-    """Return the derivations of a case and its comparison; what breaks off is said in it."""
+    """Return what is known about a case; what breaks off is said in it."""
     source = case_named(name).source
     try:
-        return ExaminedCase(name, source, row_named(name).derive(), compare(name))
+        executed = code.evidence(name) if name in code.CODE else None
+        return ExaminedCase(name, source, row_named(name).derive(), compare(name), executed)
     except Exception as error:  # noqa: BLE001  # one broken case must not hide the others
         failure = f"the examination broke off: {type(error).__name__}: {error}"
         return ExaminedCase(name, source, (), Comparison(name, (), failure))
@@ -246,11 +258,13 @@ def ulps(computed: Array, exact: Any) -> float:
 
 
 def entry_error(computed: Array, exact: Any) -> float:
-    """Return the largest relative error of a single entry whose exact value is not zero."""
+    """Return the largest relative error of a single entry that float64 can tell from zero."""
     exact = np.asarray(exact, dtype=object)
     with mpmath.workdps(60):
         errors = (
-            abs((mpmath.mpf(float(c)) - e) / e) for c, e in _entries(computed, exact) if e != 0
+            abs((mpmath.mpf(float(c)) - e) / e)
+            for c, e in _entries(computed, exact)
+            if abs(e) > _SMALLEST
         )
         return float(max(errors, default=0.0))
 

@@ -74,12 +74,18 @@ def measure(sizes: tuple[int, ...]) -> Cost:
     x = rng.standard_normal((_BATCH, sizes[0]))
     labels = rng.integers(0, sizes[-1], _BATCH)
     count = sum(array.size for layer in parameters for array in layer.values())
-    analytic = _cpu_time(lambda: network.backward(x, labels, parameters))
+
+    def loss() -> Any:
+        return network.loss(x, labels, parameters)
+
+    def gradient() -> Any:
+        return network.backward(x, labels, parameters)
+
     if count <= _IN_FULL:
-        loss = lambda: network.loss(x, labels, parameters)  # noqa: E731  # a name for what is timed
-        numerical = _cpu_time(lambda: _differences(loss, parameters))
+        numerical, analytic = _cpu_times(lambda: _differences(loss, parameters), gradient)
     else:
-        numerical = 2 * count * _cpu_time(lambda: network.loss(x, labels, parameters))
+        one, analytic = _cpu_times(loss, gradient)
+        numerical = 2 * count * one
     return Cost(sizes, count, 2 * count, numerical, analytic, count > _IN_FULL)
 
 
@@ -100,19 +106,29 @@ def _differences(loss: Callable[[], Any], parameters: list[dict[str, Array]]) ->
     return gradients
 
 
-def _cpu_time(action: Callable[[], Any]) -> float:
-    """Return the median CPU time of an action, repeated until a timing means something."""
-    started = time.process_time()
-    action()
-    once = time.process_time() - started
-    calls = max(1, round(_SHORTEST / max(once, 1e-9)))
-    timings = []
+def _cpu_times(*actions: Callable[[], Any]) -> list[float]:
+    """Return the median CPU time of each action, repeated until a timing means something.
+
+    The actions take turns, so that a busy machine slows all of them alike, and the clock is that of
+    this thread, because waiting threads of a linear algebra library burn time too.
+    """
+    calls = [_calls(action) for action in actions]
+    timings: list[list[float]] = [[] for _ in actions]
     for _ in range(_REPEATS):
-        started = time.process_time()
-        for _ in range(calls):
-            action()
-        timings.append((time.process_time() - started) / calls)
-    return median(timings)
+        for action, count, timed in zip(actions, calls, timings, strict=True):
+            started = time.thread_time()
+            for _ in range(count):
+                action()
+            timed.append((time.thread_time() - started) / count)
+    return [median(timed) for timed in timings]
+
+
+def _calls(action: Callable[[], Any]) -> int:
+    """Return how many calls take long enough to be timed; the first call warms up."""
+    action()
+    started = time.thread_time()
+    action()
+    return max(1, round(_SHORTEST / max(time.thread_time() - started, 1e-9)))
 
 
 def hours_with(ratio: float, hours: float) -> str:
@@ -125,3 +141,16 @@ def hours_with(ratio: float, hours: float) -> str:
     """
     seconds = hours * 3600 / ratio
     return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def seconds(time_taken: float) -> str:
+    """Format a time to the digits that mean something.
+
+    Examples
+    --------
+    >>> seconds(1234.5), seconds(0.0123), seconds(4.56)
+    ('1234 s', '12.3 ms', '4.56 s')
+    """
+    if time_taken < 0.1:
+        return f"{1e3 * time_taken:.3g} ms"
+    return f"{time_taken:.0f} s" if time_taken >= 100 else f"{time_taken:.3g} s"

@@ -69,12 +69,15 @@ class ExaminedCase:
         Checked step by step.
     comparison : Comparison
         Derivation, closed form and finite differences on random inputs.
+    code : Evidence or None
+        What symbolic execution says about the formula in the code; None where it was not executed.
     """
 
     name: str
     source: str
     derivations: tuple[Derivation, ...]
     comparison: Comparison
+    code: Evidence | None = None
 
     @property
     def standing(self) -> Standing:
@@ -130,6 +133,9 @@ def _case_problems(case: ExaminedCase) -> list[str]:
     problems = [f"case {case.name}: {p}" for p in case.comparison.problems]
     if case.standing in (Standing.REFUTED, Standing.UNDECIDED):
         problems.append(f"case {case.name}: its derivation is {case.standing.value}")
+    if case.code is not None and case.code.standing in (Standing.REFUTED, Standing.UNDECIDED):
+        found = f"{case.code.standing.value}: {case.code.detail}"
+        problems.append(f"case {case.name}: symbolic execution of its code is {found}")
     return problems
 
 

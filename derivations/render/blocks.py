@@ -106,11 +106,10 @@ def _evidence(evidence: Iterable[Evidence]) -> str:
     items = []
     for e in evidence:
         style = wording.look(e.standing)
-        detail = f' <span class="soft">{prose.html(e.detail)}</span>' if e.detail else ""
         items.append(
             f'<li><span class="sign {style.group}" aria-hidden="true">{style.sign}</span>'
-            f"<strong>{escape(e.standing.value)}</strong>, {prose.html(e.scope)} "
-            f"<span>({prose.html(e.method)})</span>{'.' if not detail else ':'}{detail}</li>"
+            f"{prose.html(e.detail or e.scope)} "
+            f'<span class="soft small">{prose.html(wording.basis(e))}</span></li>'
         )
     return f'<ul class="evidence">{"".join(items)}</ul>'
 
@@ -160,8 +159,8 @@ def _derivations(derivations: Iterable[Derivation], shown: Shown) -> str:
 
 def derivation(d: Derivation) -> str:
     """Return a derivation as aligned mathematics, each step with its rule and what checked it."""
-    definitions = "".join(f"<li>{prose.html(x.text)}</li>" for x in d.definitions)
-    given = f'<ul class="defined small">{definitions}</ul>' if definitions else ""
+    texts = ";&ensp;".join(prose.html(x.text) for x in d.definitions)
+    given = f'<p class="small">where {texts}</p>' if texts else ""
     alike = wording.common_checks(d)
     rows = "".join(_step(step, "" if alike else wording.checks(step.evidence)) for step in d.steps)
     start = f"<tr><td></td><td>{_formula(d.start)}</td><td></td></tr>"

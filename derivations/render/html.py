@@ -141,7 +141,10 @@ def _cases(data: ReportData, shown: blocks.Shown) -> str:
         "<p>For every function three roads lead to the derivative: the derivation, evaluated at 50 "
         "digits; the closed form in floating point; the numerical derivative. Errors of the code "
         "are in ulps of the largest entry of the result, errors of the numerical derivative in the "
-        f"radii that it states for itself.</p>{blocks.case_table(data.cases)}"
+        "radii that it states for itself. The column “code in exact arithmetic” says where the "
+        "formula in the code, executed with symbols instead of numbers on small shapes and on every "
+        "path, is that of the derivation; rounding is not covered there.</p>"
+        f"{blocks.case_table(data.cases)}"
         f"<figure>{plot}<figcaption>Errors of value and derivative of the closed forms, largest "
         "over the random inputs.</figcaption></figure>"
     )

@@ -148,6 +148,7 @@ def _case(case: ExaminedCase) -> dict[str, Any]:
         "source": case.source,
         "standing": case.standing.value,
         "derivations": [_derivation(d) for d in case.derivations],
+        "code": None if case.code is None else _evidence(case.code),
         "confrontation": _confrontation(case.comparison.confrontation),
         "points": [
             {

@@ -108,8 +108,7 @@ def _claim(c: ExaminedClaim, shown: set[str]) -> list[str]:
         rf"\textbf{{{_status(c)}}} --- {latex(c.claim.source)}",
         rf"\begin{{quote}}{latex(c.claim.statement)}\end{{quote}}",
         _list(
-            rf"\textbf{{{e.standing.value}}}, {latex(e.scope)} ({latex(e.method)})"
-            + (f": {latex(e.detail)}" if e.detail else "")
+            rf"{latex(e.detail or e.scope)} \emph{{{latex(wording.basis(e))}}}"
             for e in finding.evidence
         ),
     ]
@@ -186,11 +185,12 @@ def _cases(cases: Iterable[ExaminedCase]) -> str:
         )
         for case in cases
     ]
-    heading = [rf"\parbox[b]{{17mm}}{{\raggedleft {latex(head)}}}" for head in wording.COMPARED]
-    columns = table(
-        "@{}l@{ }l@{}r@{}r@{}r@{}r@{}r@{ }l@{}", ("function", "derivation", *heading), rows
-    )
-    return f"\\begingroup\\footnotesize\n{columns}\n\\endgroup"
+    first, *others = wording.COMPARED
+    narrow = [rf"\parbox[b]{{15mm}}{{\raggedleft {latex(head)}}}" for head in others]
+    # Names, two columns of words, four of figures, the verdicts; together as wide as the page.
+    columns = r"l@{ }p{26mm}@{ }>{\raggedright}p{28mm}" + "@{ }r" * (len(others) - 1) + "@{ }l"
+    body = table(columns, ("function", "derivation", latex(first), *narrow), rows)
+    return f"\\begingroup\\scriptsize\n{body}\n\\endgroup"
 
 
 def _provenance(p: Provenance) -> str:

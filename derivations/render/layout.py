@@ -424,8 +424,13 @@ def _needs_dot(before: Box, after: Box) -> bool:
         return True
     if mo(APPLY) in parts[-2:-1] and not isinstance(last, Fence):
         return True  # what follows would be read into the argument: tanh x · y
+    if not isinstance(first, Fence):
+        return False
+    if _is_number(last):  # 2(1 + x) is plain, 2(−1) is not
+        inside = first.body.items[-1] if isinstance(first.body, Row) else first.body
+        return _is_number(inside) and len(getattr(first.body, "items", ())) < 3
     # A name before a bracket would be read as a function of what is inside.
-    return isinstance(last, (Atom, Script)) and isinstance(first, Fence) and not _is_number(last)
+    return isinstance(last, (Atom, Script))
 
 
 def _is_number(box: Box) -> bool:

@@ -62,8 +62,8 @@ def _status(c: ExaminedClaim) -> str:
 def _claim(c: ExaminedClaim, shown: set[str]) -> list[str]:
     finding = c.finding
     evidence = "\n".join(
-        f"- {wording.look(e.standing).sign} **{e.standing.value}**, {markdown(e.scope)} "
-        f"({markdown(e.method)})" + (f": {markdown(e.detail)}" if e.detail else "")
+        f"- {wording.look(e.standing).sign} {markdown(e.detail or e.scope)} "
+        f"*{markdown(wording.basis(e))}*"
         for e in finding.evidence
     )
     blocks = [

@@ -18,7 +18,7 @@ from derivations.render.tex import running
 _SCRIPT = re.compile(
     r"(?<=[^\W_)]|[)\]])(?P<mark>[_^])"
     r"(?:\{(?P<braced>[^{}]*)\}"
-    r"|(?P<bare>[−-]?(?:\d+|[^\W_](?!\w))|(?:(?<=\W\w_)|(?<=^\w_))[ijklmnrs]{2,3}(?!\w)))"
+    r"|(?P<bare>[−-]?(?:\d+|[^\W_](?!\w))|(?:(?<=\W\w_)|(?<=^\w_))[dijklmnrs]{2,3}(?!\w)))"
 )
 
 

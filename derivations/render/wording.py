@@ -122,6 +122,12 @@ def outcomes(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
 
 
+def basis(e: Evidence) -> str:
+    """Return how strong a piece of evidence is, for what it holds and by what method."""
+    scope = f": {e.scope}" if e.detail and e.scope else ""
+    return f"— {e.standing.value}{scope}; by {e.method}"
+
+
 def checks(evidence: Iterable[Evidence]) -> str:
     """Return what checked a step."""
     return "; ".join(f"{e.method} ({e.scope})" if e.scope else e.method for e in evidence)
@@ -146,7 +152,7 @@ def provenance(p: Provenance) -> list[tuple[str, str]]:
 
 # What `compared` gives, in that order.
 COMPARED = (
-    "inputs",
+    "code in exact arithmetic",
     "value, ulp",
     "derivative, ulp",
     "worst entry, relative",
@@ -159,7 +165,7 @@ def compared(case: ExaminedCase) -> tuple[str, ...]:
     """Return what the comparison of a case gave, a text for each heading in `COMPARED`."""
     summary = case.comparison.confrontation
     return (
-        str(summary.points),
+        "–" if case.code is None else f"{look(case.code.standing).sign} {case.code.scope}",
         figure(summary.value_ulps),
         figure(summary.derivative_ulps),
         figure(case.comparison.entry_error),

@@ -13,6 +13,7 @@ from derivations import catalogue, claims, confront, report
 from derivations.__main__ import OK, PROBLEMS, USAGE, main
 from derivations.records import Claim, Evidence, Finding, Standing, Witness
 
+ALL_CLAIMS = claims.CLAIMS
 PROVED = Evidence(Standing.PROVED_ALL_N, "a kernel", "every n")
 WITNESS = Witness("p", "c", "t", "e")
 
@@ -79,6 +80,10 @@ def test_code_that_disagrees_with_its_derivation_exits_1(tables, monkeypatch, ca
     confront._compare.cache_clear()
     assert main(["--points", "2", "--seed", "1"]) == PROBLEMS
     assert "PROBLEM  case tanh: the derivative of the code" in capsys.readouterr().out
+    tables(next(c for c in ALL_CLAIMS if c.id == "A2"), cases=("tanh",))
+    assert main(["A2", "--points", "2"]) == PROBLEMS
+    out = capsys.readouterr().out
+    assert "PROBLEM  claim A2 is undecided: comparison of the three ways: the derivative" in out
     confront._compare.cache_clear()
 
 

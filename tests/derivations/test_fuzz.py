@@ -194,7 +194,34 @@ def first_mismatch(seeds: range) -> str | None:
 
 
 def test_normal_form_keeps_the_value() -> None:
-    assert first_mismatch(range(500)) is None
+    assert first_mismatch(range(350)) is None
+
+
+def entangled(first: sp.Symbol, second: sp.Symbol) -> list[sp.Expr]:
+    """Return sums over two indices that meet again inside denominators and functions."""
+    p, j, q, s = first, second, index("q"), index("s")
+    inner = sp.Sum(M[q, j] * M[p, q], (q, 1, n))
+    pair = sp.Sum(M[q, s] * M[s, p] * A[q] * B[j], (q, 1, n), (s, 1, N))
+    bodies = (
+        M[p, j] / (1 + inner**2),
+        A[p] * M[p, j] * phi(inner * B[j]),
+        M[j, p] * phi(pair + M[p, j]) * B[p],
+        M[p, j] * M[j, p] * sp.exp(A[p] - B[j]) / (2 + pair**2),
+        phi(sp.Sum(phi(M[q, p] * M[j, q] + M[p, j]), (q, 1, N))) * A[p] * B[j],
+    )
+    return [sp.Sum(body, (p, 1, n), (j, 1, N)) for body in bodies]
+
+
+def test_sums_over_entangled_indices_keep_their_value_and_are_known_by_any_names() -> None:
+    a, b = index("a"), index("b")
+    for e, renamed in zip(entangled(a, b), entangled(b, a), strict=True):
+        form = indexed.normal_form(e, RANGES)
+        for salt, sizes in enumerate(SIZES):
+            value = Evaluator(sizes, salt)
+            assert value(e, {}).value == value(form, {}).value, f"{e} became {form}"
+        assert indexed.prove_zero(e - renamed, RANGES)
+        swapped = sp.Sum(e.function, *reversed(e.limits))
+        assert indexed.prove_zero(e - swapped, RANGES)
 
 
 @pytest.mark.nightly
@@ -215,7 +242,7 @@ def test_the_difference_to_the_normal_form_is_proved_to_be_zero() -> None:
 
 def test_what_is_proved_equal_is_equal() -> None:
     proved = refused = 0
-    for seed in range(600):
+    for seed in range(360):
         generator = Generator(seed, functions=False)
         e = generator.expression(2)
         variants = (
@@ -234,12 +261,12 @@ def test_what_is_proved_equal_is_equal() -> None:
             value = Evaluator(sizes, salt)
             for at in places(sizes):
                 assert value(e, at).value == value(other, at).value, f"seed {seed}: {e} = {other}?"
-    assert proved > 100
-    assert refused > 100
+    assert proved > 60
+    assert refused > 60
 
 
 def test_the_case_split_keeps_the_value_in_its_case() -> None:
-    for seed in range(200):
+    for seed in range(120):
         e = Generator(seed).expression(3) * (1 + sp.KroneckerDelta(i, k) * A[k])
         try:
             equal, distinct = indexed.prove_zero(e, RANGES, [(i, k)]).cases
@@ -266,7 +293,7 @@ class RealEvaluator(Evaluator):
 
 def test_normal_form_keeps_the_value_of_logarithms() -> None:
     treated = 0
-    for seed in range(200):
+    for seed in range(120):
         generator = Generator(seed)
         a, b, q = generator.indices((i, k, m), 3)
         inside = (
@@ -291,7 +318,7 @@ def test_normal_form_keeps_the_value_of_logarithms() -> None:
                 for at in places(sizes):
                     before, after = value(e, at).value, value(form, at).value
                     assert abs(before - after) <= 1e-30 * (1 + abs(before)), f"seed {seed}: {e}"
-    assert treated > 120
+    assert treated > 70
 
 
 # --- a kernel with a mistake in it must not survive the same comparison ----------------------------

@@ -82,6 +82,12 @@ TRUE = {
     - n,
     "tanh² under a sum": total(sp.tanh(z[j]) ** 2 + 1 / sp.cosh(z[j]) ** 2, j, n) - n,
     "cosh² − sinh² under a sum": total(sp.cosh(z[j]) ** 2 - sp.sinh(z[j]) ** 2, j, n) - n,
+    "m/(c + b·m) under a sum": total(5 * z[j] ** 2 / (3 + 5 * z[j] ** 2), j, n)
+    - n
+    + total(3 / (3 + 5 * z[j] ** 2), j, n),
+    "sign of a denominator": 1 / (z[i] - z[k]) + 1 / (z[k] - z[i]),
+    "sign of a sum in a denominator": 1 / (total(z[j], j, n) - 2 * total(z[i], i, n))
+    + 1 / total(z[i], i, n),
     "order of summation": total(total(row_softmax(m, i), m, N), i, n) - N,
     "opaque function": total(phi(z[j] + c) * delta(j, k), j, n) - phi(c + z[k]),
 }
@@ -163,6 +169,29 @@ def test_a_hypothesis_about_rows_does_not_reach_the_diagonal() -> None:
     assert not proved(total(t[i, i], i, n) - 1, rows, ranges={m: n})
 
 
+def test_a_hypothesis_is_used_for_indices_in_its_range_alone() -> None:
+    row_k = total(t[k, i], i, n) - 1
+    assert not proved(row_k, ROWS_SUM_TO_ONE, ranges={k: n, m: N})
+    assert proved(row_k, ROWS_SUM_TO_ONE, ranges={k: N, m: N})
+    labelled = total(t[_C[i], i], i, n) - 1  # another row for every i
+    assert not proved(labelled, ROWS_SUM_TO_ONE, ranges={_C: N, m: N})
+    assert proved(total(t[_C[k], i], i, n) - 1, ROWS_SUM_TO_ONE, ranges={_C: N, m: N, k: n})
+
+
+def test_a_hypothesis_takes_its_right_side_along() -> None:
+    a, b = family("a"), family("b")
+    weighted = Hypothesis(total(a[m, i] * b[m, i], i, n), Y[m] ** 2, "Σ_i a_mi b_mi = Y_m²")
+    ranges = {m: N, r: N, k: N}
+    assert proved(total(a[r, j] * b[r, j], j, n) - Y[r] ** 2, weighted, ranges=ranges)
+    assert proved(
+        total(z[k] * total(a[k, j] * b[k, j], j, n), k, N) - total(z[k] * Y[k] ** 2, k, N),
+        weighted,
+        ranges=ranges,
+    )
+    for other in (a[r, j] * b[k, j], a[r, j] * b[r, j] * z[j], a[r, j], a[r, j] * b[r, j] ** 2):
+        assert not proved(total(other, j, n) - Y[r] ** 2, weighted, ranges=ranges)
+
+
 def test_a_hypothesis_that_is_not_about_one_sum_is_refused() -> None:
     two = Hypothesis(total(Y[i], i, n) + total(z[i], i, n), sp.Integer(1), "ΣY + Σz = 1")
     with pytest.raises(OutOfClassError, match="not about one sum"):
@@ -184,6 +213,8 @@ WRONG = {
     - (row_softmax(r, k) * total(t[m, k], m, N) - t[r, k]) / N,
     "a count forgotten": total(softmax(i) + 1, i, n) - 2,
     "opaque argument": phi(z[i]) - phi(z[k]),
+    "sign of a denominator": 1 / (z[i] - Y[k]) - 1 / (Y[k] - z[i]),
+    "exp of a squared logarithm": sp.exp(sp.log(1 + z[i] ** 2) ** 2) - (1 + z[i] ** 2),
 }
 
 
@@ -292,6 +323,14 @@ def test_labels_with_a_range_select() -> None:
     picked = total(delta(j, _C[m]) * z[m, j], j, n) - z[m, _C[m]]
     assert prove_zero(picked, {m: N, _C: n}).proved
     assert not prove_zero(picked + z[m, k] - z[m, _C[m]], {m: N, k: n, _C: n}).proved
+
+
+def test_an_index_that_selects_itself_through_its_label_stays() -> None:
+    fixed_points = total(delta(j, _C[j]) * z[j], j, n)
+    ranges = {_C: n, k: n}
+    assert prove_zero(fixed_points - total(delta(i, _C[i]) * z[i], i, n), ranges)
+    assert not prove_zero(fixed_points - z[_C[k]], ranges)
+    assert normal_form(fixed_points, ranges) == fixed_points
 
 
 def test_signs_come_from_declarations() -> None:

@@ -1,0 +1,161 @@
+"""Closed forms of activations and losses with their derivatives, accurate to the last digits.
+
+Every function is exported here.  `CASES` is the table of them: each row says which derivative is
+claimed for which function, on which domain, and where the formula is from.
+"""
+
+from reference import (
+    activations,
+    elementwise_losses,
+    layers,
+    losses,
+    networks,
+    nodes,
+    pair_nodes,
+    softmaxes,
+)
+from reference.activations import (
+    identity,
+    identity_grad,
+    log_sigmoid,
+    log_sigmoid_grad,
+    relu,
+    relu_grad,
+    sigmoid,
+    sigmoid_grad,
+    softplus,
+    softplus_grad,
+    tanh,
+    tanh_grad,
+)
+from reference.elementwise_losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_grad,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_grad,
+    squared_error,
+    squared_error_grad,
+)
+from reference.graphs import (
+    SoftmaxWithLossAdjoints,
+    SoftmaxWithLossGraph,
+    softmax_with_loss_graph,
+)
+from reference.layers import (
+    SoftmaxWithLoss,
+    affine,
+    affine_vjp,
+    softmax_with_loss,
+    softmax_with_loss_vjp,
+)
+from reference.losses import (
+    cross_entropy,
+    cross_entropy_grad,
+    softmax_cross_entropy,
+    softmax_cross_entropy_grad,
+)
+from reference.networks import Network, NetworkGradient, network_loss, network_loss_vjp
+from reference.nodes import (
+    exp_node,
+    exp_node_vjp,
+    log_node,
+    log_node_vjp,
+    negate_node,
+    negate_node_vjp,
+    reciprocal_node,
+    reciprocal_node_vjp,
+    sum_node,
+    sum_node_vjp,
+)
+from reference.pair_nodes import add_node, add_node_vjp, multiply_node, multiply_node_vjp
+from reference.softmaxes import (
+    log_softmax,
+    log_softmax_jvp,
+    log_softmax_vjp,
+    logsumexp,
+    logsumexp_grad,
+    logsumexp_vjp,
+    softmax,
+    softmax_jacobian,
+    softmax_jvp,
+    softmax_vjp,
+)
+from reference.training import Training, initial_parameters, minibatches, sgd_step, train
+
+CASES = (
+    *activations.CASES,
+    *softmaxes.CASES,
+    *losses.CASES,
+    *elementwise_losses.CASES,
+    *nodes.CASES,
+    *pair_nodes.CASES,
+    *layers.CASES,
+    *networks.CASES,
+)
+
+__all__ = [
+    "CASES",
+    "Network",
+    "NetworkGradient",
+    "SoftmaxWithLoss",
+    "SoftmaxWithLossAdjoints",
+    "SoftmaxWithLossGraph",
+    "Training",
+    "add_node",
+    "add_node_vjp",
+    "affine",
+    "affine_vjp",
+    "binary_cross_entropy",
+    "binary_cross_entropy_grad",
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_grad",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "exp_node",
+    "exp_node_vjp",
+    "identity",
+    "identity_grad",
+    "initial_parameters",
+    "log_node",
+    "log_node_vjp",
+    "log_sigmoid",
+    "log_sigmoid_grad",
+    "log_softmax",
+    "log_softmax_jvp",
+    "log_softmax_vjp",
+    "logsumexp",
+    "logsumexp_grad",
+    "logsumexp_vjp",
+    "minibatches",
+    "multiply_node",
+    "multiply_node_vjp",
+    "negate_node",
+    "negate_node_vjp",
+    "network_loss",
+    "network_loss_vjp",
+    "reciprocal_node",
+    "reciprocal_node_vjp",
+    "relu",
+    "relu_grad",
+    "sgd_step",
+    "sigmoid",
+    "sigmoid_grad",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_grad",
+    "softmax_jacobian",
+    "softmax_jvp",
+    "softmax_vjp",
+    "softmax_with_loss",
+    "softmax_with_loss_graph",
+    "softmax_with_loss_vjp",
+    "softplus",
+    "softplus_grad",
+    "squared_error",
+    "squared_error_grad",
+    "sum_node",
+    "sum_node_vjp",
+    "tanh",
+    "tanh_grad",
+    "train",
+]

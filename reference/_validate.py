@@ -1,0 +1,203 @@
+"""Arguments of public functions: what they must be, and what a person is told when they are not.
+
+Every function returns its argument in the form that the formulas work with.  Floating arrays keep
+their dtype (float16, float32, float64); integers and lists become float64.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Reduction = Literal["mean", "sum", "none"]
+
+_REAL_HINTS = {
+    "c": "take the real part if that is meant (x.real)",
+    "b": "convert truth values explicitly (x.astype(float))",
+    "O": "convert to numbers first (np.asarray(x, dtype=float))",
+    "f": "extended precision is not supported; convert with x.astype(np.float64)",
+}
+
+
+def real(name: str, value: object) -> Array:
+    """Return `value` as an array of float16, float32 or float64.
+
+    Raises
+    ------
+    TypeError
+        If it holds complex numbers, truth values, objects, text or extended precision, or is
+        masked.
+    ValueError
+        If it is a ragged list.
+    """
+    array = _as_array(name, value)
+    kind, itemsize = array.dtype.kind, array.dtype.itemsize
+    if kind == "f" and itemsize <= 8:
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if kind in "iu":
+        return array.astype(np.float64)
+    hint = _REAL_HINTS.get(kind, "convert to numbers first")
+    raise TypeError(
+        f"{name} must hold real numbers (float16, float32, float64 or integers), "
+        f"got dtype {array.dtype}; {hint}"
+    )
+
+
+def axis_index(axis: object, array: Array, name: str) -> int:
+    """Return `axis` as the non-negative index of a non-empty axis of `array`.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If the array has no such axis, or the axis is empty.
+    """
+    if isinstance(axis, bool | np.bool_) or not hasattr(axis, "__index__"):
+        raise TypeError(f"axis must be one integer, got {axis!r}")
+    index = operator.index(axis)
+    if array.ndim == 0:
+        raise ValueError(f"{name} must have at least one axis, got the scalar {array}")
+    if not -array.ndim <= index < array.ndim:
+        raise ValueError(
+            f"axis {index} is out of range: {name} has shape {array.shape}, "
+            f"so axis may be {-array.ndim} … {array.ndim - 1}"
+        )
+    index %= array.ndim
+    if array.shape[index] == 0:
+        raise ValueError(
+            f"{name} has shape {array.shape}: axis {index} holds no entries, "
+            "and nothing can be summed over it"
+        )
+    return index
+
+
+def reduction_name(reduction: Reduction) -> Reduction:
+    """Return `reduction` if it is one of the three known ones, else raise ``ValueError``."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    return reduction
+
+
+def sample_count(count: int, reduction: Reduction) -> int:
+    """Return `count`, the number of terms, or raise ``ValueError`` for the mean of nothing."""
+    if count == 0 and reduction == "mean":
+        raise ValueError(
+            "the mean over an empty batch is undefined; pass at least one sample, or use "
+            "reduction='sum' (zero) or reduction='none' (empty)"
+        )
+    return count
+
+
+def of_shape(name: str, array: Array, shape: tuple[int, ...], whose: str) -> Array:
+    """Return `array` if it has that shape, else raise ``ValueError``; nothing is broadcast."""
+    if array.shape != shape:
+        raise ValueError(
+            f"{name} must have the shape {shape} of {whose}, got {array.shape}; it is not broadcast"
+        )
+    return array
+
+
+def target_of(name: str, array: Array, like: Array, whose: str) -> Array:
+    """Return `array` in the shape of `like`; only one number is spread over all entries.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ: (N, 1) against (N,) would silently become (N, N).
+    """
+    if array.ndim == 0:
+        return np.broadcast_to(array, like.shape)
+    return of_shape(name, array, like.shape, whose)
+
+
+def probabilities(name: str, value: object) -> Array:
+    """Return `value` as real numbers that lie in [0, 1].
+
+    Raises
+    ------
+    TypeError
+        If it does not hold real numbers.
+    ValueError
+        If an entry is NaN, negative or above one.
+    """
+    array = real(name, value)
+    refuse(name, array, np.isnan(array), "must not hold NaN")
+    refuse(name, array, array < 0, "must lie in [0, 1]")
+    refuse(
+        name,
+        array,
+        array > 1,
+        "must lie in [0, 1] (logits belong in a loss that takes logits; "
+        "what exceeds one by rounding, np.clip)",
+    )
+    return array
+
+
+def labels_of(value: object, z: Array, axis: int, name: str = "labels") -> Array:
+    """Return the labels of the rows of `z` along `axis`; their dtype says what they are.
+
+    Integers are class indices and have the shape of `z` without `axis`; floats are weights of the
+    classes and have the shape of `z`.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is neither integer nor floating.
+    ValueError
+        If the shape is wrong, a class does not exist, or a weight is NaN, infinite or negative.
+    """
+    array = _as_array(name, value)
+    if array.dtype.kind in "iu":
+        return _class_indices(name, array, z, axis)
+    if array.dtype.kind == "b":
+        raise TypeError(
+            f"{name} must be class indices (integers) or probabilities (floats), got dtype bool; "
+            f"convert a one-hot mask with {name}.astype(float)"
+        )
+    weights = real(name, array)
+    if weights.shape != z.shape:
+        raise ValueError(
+            f"{name} of dtype {weights.dtype} are probabilities and must have the shape {z.shape}, "
+            f"got {weights.shape}; class indices must have an integer dtype"
+        )
+    refuse(name, weights, ~np.isfinite(weights), "must be finite")
+    refuse(name, weights, weights < 0, "must be probabilities, which are not negative")
+    return weights
+
+
+def refuse(name: str, array: Array, wrong: Array, rule: str) -> None:
+    """Raise ``ValueError`` with the first entry of `array` for which `wrong` is true, if any."""
+    if np.any(wrong):
+        index = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where = f" at index {index}" if index else ""
+        raise ValueError(f"{name} {rule}; got {array[index]}{where}")
+
+
+def _class_indices(name: str, array: Array, z: Array, axis: int) -> Array:
+    classes = z.shape[axis]
+    expected = z.shape[:axis] + z.shape[axis + 1 :]
+    if array.shape != expected:
+        hint = f"; convert one-hot labels with {name}.astype(float)" * (array.shape == z.shape)
+        raise ValueError(
+            f"{name} of dtype {array.dtype} are class indices and must have the shape {expected} "
+            f"({z.shape} without axis {axis}), got {array.shape}{hint}"
+        )
+    wrong = (array < 0) | (array >= classes)
+    refuse(name, array, wrong, f"must be class indices 0 … {classes - 1} for {classes} classes")
+    return array.astype(np.intp, copy=False)
+
+
+def _as_array(name: str, value: object) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array; fill the masked entries first ({name}.filled(…))"
+        )
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from error

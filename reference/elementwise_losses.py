@@ -1,0 +1,348 @@
+"""Losses that act entry by entry, each with its gradient: binary cross-entropies, squared error.
+
+Targets have the shape of the first argument, or are one number.  ``reduction`` is ``"mean"`` over
+all entries, ``"sum"``, or ``"none"``: one loss for each.
+
+A gradient has the shape and dtype of the first argument for every reduction; with ``"none"`` it is
+the derivative of each entry's own loss.  Formulas run in float64 and are rounded once.  Nothing
+warns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcheck import Argument, Case, Interval
+from reference._blocks import Formula, averaged, elementwise, reduced
+from reference._validate import (
+    Array,
+    Reduction,
+    probabilities,
+    real,
+    reduction_name,
+    sample_count,
+    target_of,
+)
+
+
+def binary_cross_entropy(p: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """Return −[y·log p + (1−y)·log(1−p)] of probabilities.
+
+    Parameters
+    ----------
+    p : array_like
+        Probabilities in [0, 1], of any shape.
+    targets : array_like
+        Targets y in [0, 1], in the shape of `p`, or one number.
+    reduction : {"mean", "sum", "none"}
+        Mean or sum over all entries, or one loss for each.
+
+    Returns
+    -------
+    array or scalar
+        The loss, in the dtype of `p`; 0·log 0 counts 0.
+
+    Raises
+    ------
+    TypeError
+        If an argument has an unsuitable dtype.
+    ValueError
+        If an entry is outside [0, 1] or NaN, the shapes differ, `reduction` is unknown, or there is
+        no entry to take the mean over.
+
+    Notes
+    -----
+    Source: document D, claim D1.
+
+    Examples
+    --------
+    >>> binary_cross_entropy([0.5, 1.0], [1.0, 1.0], reduction="none")
+    array([0.69314718, 0.        ])
+    """
+    p = probabilities("p", p)
+    targets = target_of("targets", probabilities("targets", targets), p, "p")
+    return _loss(_binary_cross_entropy_at_ends, p, targets, reduction)
+
+
+def binary_cross_entropy_grad(p: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """Return the gradient of `binary_cross_entropy` in the probabilities: (p−y)/(p(1−p)).
+
+    Parameters
+    ----------
+    p, targets, reduction
+        As in `binary_cross_entropy`; with ``"mean"`` the gradient is divided by the number of
+        entries.
+
+    Returns
+    -------
+    array
+        The gradient, in the shape and dtype of `p`; at p = y = 0 and p = y = 1 the one-sided
+        derivatives 1 and −1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `binary_cross_entropy`.
+
+    Notes
+    -----
+    Source: document D, claim D3.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_grad([0.5, 0.25], [1.0, 0.0], reduction="none")
+    array([-2.        ,  1.33333333])
+    """
+    p = probabilities("p", p)
+    targets = target_of("targets", probabilities("targets", targets), p, "p")
+    return _gradient(_binary_cross_entropy_grad_at_ends, p, targets, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any, targets: Any, reduction: Reduction = "mean"
+) -> Any:
+    """Return the binary cross-entropy of σ(z): y·softplus(−z) + (1−y)·softplus(z).
+
+    Parameters
+    ----------
+    logits : array_like
+        Real numbers z of any shape.
+    targets : array_like
+        Targets y in [0, 1], in the shape of `logits`, or one number.
+    reduction : {"mean", "sum", "none"}
+        Mean or sum over all entries, or one loss for each.
+
+    Returns
+    -------
+    array or scalar
+        The loss, in the dtype of `logits`; at ±inf its limit.
+
+    Raises
+    ------
+    TypeError
+        If an argument has an unsuitable dtype.
+    ValueError
+        If a target is outside [0, 1] or NaN, the shapes differ, `reduction` is unknown, or there is
+        no entry to take the mean over.
+
+    Notes
+    -----
+    Source: document D, claims D1 and D4.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_with_logits([0.0, 40.0], [1.0, 1.0], reduction="none")
+    array([6.93147181e-01, 4.24835426e-18])
+    """
+    z = real("logits", logits)
+    targets = target_of("targets", probabilities("targets", targets), z, "logits")
+    return _loss(_binary_cross_entropy_with_logits_at_ends, z, targets, reduction)
+
+
+def binary_cross_entropy_with_logits_grad(
+    logits: Any, targets: Any, reduction: Reduction = "mean"
+) -> Any:
+    """Return the gradient of `binary_cross_entropy_with_logits` in the logits: σ(z) − y.
+
+    Parameters
+    ----------
+    logits, targets, reduction
+        As in `binary_cross_entropy_with_logits`; with ``"mean"`` the gradient is divided by the
+        number of entries.
+
+    Returns
+    -------
+    array
+        The gradient, in the shape and dtype of `logits`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `binary_cross_entropy_with_logits`.
+
+    Notes
+    -----
+    Source: document D, claim D4.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_with_logits_grad([0.0, 40.0], [1.0, 1.0], reduction="none")
+    array([-5.00000000e-01, -4.24835426e-18])
+    """
+    z = real("logits", logits)
+    targets = target_of("targets", probabilities("targets", targets), z, "logits")
+    return _gradient(_binary_cross_entropy_with_logits_grad, z, targets, reduction)
+
+
+def squared_error(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """Return ½(y−t)².
+
+    Parameters
+    ----------
+    y : array_like
+        Predictions of any shape.
+    targets : array_like
+        Real targets t, in the shape of `y`, or one number.
+    reduction : {"mean", "sum", "none"}
+        Mean or sum over all entries, or one loss for each.
+
+    Returns
+    -------
+    array or scalar
+        The loss, in the dtype of `y`.
+
+    Raises
+    ------
+    TypeError
+        If an argument has an unsuitable dtype.
+    ValueError
+        If the shapes differ, `reduction` is unknown, or there is no entry to take the mean over.
+
+    Notes
+    -----
+    Source: document A, claim A3; document E, claim E3.
+
+    Examples
+    --------
+    >>> squared_error([5.05], [4.0])
+    np.float64(0.55125)
+    """
+    y = real("y", y)
+    targets = target_of("targets", real("targets", targets), y, "y")
+    loss = _loss(_squared_error, y, targets, reduction)
+    return _mean_of_huge(y, targets) if reduction == "mean" and np.isinf(loss) else loss
+
+
+def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
+    """Return the gradient of `squared_error` in the predictions: y − t.
+
+    Parameters
+    ----------
+    y, targets, reduction
+        As in `squared_error`; with ``"mean"`` the gradient is divided by the number of entries.
+
+    Returns
+    -------
+    array
+        The gradient, in the shape and dtype of `y`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `squared_error`.
+
+    Notes
+    -----
+    Source: document A, claim A3.
+
+    Examples
+    --------
+    >>> squared_error_grad([5.0, 3.0], 4.0, reduction="sum")
+    array([ 1., -1.])
+    """
+    y = real("y", y)
+    targets = target_of("targets", real("targets", targets), y, "y")
+    return _gradient(_squared_error_grad, y, targets, reduction)
+
+
+def _loss(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
+    sample_count(x.size, reduction_name(reduction))
+    losses = elementwise(formula, x, targets, dtype=np.dtype(np.float64))
+    return reduced(losses, reduction, x.dtype)
+
+
+def _mean_of_huge(y: Array, targets: Array) -> Any:
+    """Return the mean squared error where single squares overflow, and perhaps the mean does not."""
+    with np.errstate(all="ignore"):
+        exponent = np.frexp(max(abs(y).max(), abs(targets).max()))[1]
+        small = (np.ldexp(a.astype(np.float64), -exponent) for a in (y, targets))
+        losses = elementwise(_squared_error, *small, dtype=np.dtype(np.float64))
+        return np.ldexp(losses.mean(), 2 * exponent).astype(y.dtype)
+
+
+def _gradient(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
+    samples = sample_count(x.size, reduction_name(reduction))
+    return elementwise(averaged(formula, samples, reduction), x, targets, dtype=x.dtype)
+
+
+# The formulas.
+
+
+def _binary_cross_entropy(p: Array, y: Array) -> Any:
+    return -(y * np.log(p) + (1 - y) * np.log1p(-p))
+
+
+def _binary_cross_entropy_at_ends(p: Array, y: Array) -> Any:
+    # NaN stands where p = y is 0 or 1: there 0·log 0 counts 0.
+    loss = _binary_cross_entropy(p, y)
+    undefined = np.isnan(loss)
+    return np.where(undefined, 0, loss) if undefined.any() else loss
+
+
+def _binary_cross_entropy_grad(p: Array, y: Array) -> Any:
+    return (p - y) / (p * (1 - p))
+
+
+def _binary_cross_entropy_grad_at_ends(p: Array, y: Array) -> Any:
+    # NaN stands where p = y is 0 or 1: there the one-sided derivative is 1 or −1.
+    gradient = _binary_cross_entropy_grad(p, y)
+    undefined = np.isnan(gradient)
+    return np.where(undefined, 1 - 2 * p, gradient) if undefined.any() else gradient
+
+
+def _binary_cross_entropy_with_logits(z: Array, y: Array) -> Any:
+    # max(z,0) − z·y + log(1+e^-|z|) with the first two joined, so that no term is negative.
+    return z * ((z > 0) - y) + np.log1p(np.exp(-abs(z)))
+
+
+def _binary_cross_entropy_with_logits_at_ends(z: Array, y: Array) -> Any:
+    # At z = ±inf with the label met exactly, 0·inf counts 0.
+    loss = _binary_cross_entropy_with_logits(z, y)
+    undefined = np.isnan(loss)
+    return np.where(undefined & np.isinf(z), 0, loss) if undefined.any() else loss
+
+
+def _binary_cross_entropy_with_logits_grad(z: Array, y: Array) -> Any:
+    # σ(z) = h/(1+e), so σ(z) − y = ((h − y) − y·e)/(1+e): for y = 0 and for y = 1 one term is left,
+    # and in between h − y is small where the gradient is.
+    e = np.exp(-abs(z))
+    h = np.exp(np.minimum(z, 0))
+    return ((h - y) - y * e) / (1 + e)
+
+
+def _squared_error(y: Array, t: Array) -> Any:
+    d = y - t
+    return 0.5 * d * d
+
+
+def _squared_error_grad(y: Array, t: Array) -> Any:
+    return y - t
+
+
+_UNIT = Interval(0.0, 1.0)
+
+CASES = (
+    Case(
+        name="binary_cross_entropy",
+        f=binary_cross_entropy,
+        grad=binary_cross_entropy_grad,
+        arguments=(Argument("p", _UNIT, ("n",)), Argument("targets", _UNIT, ("n",))),
+        source="document D, claims D1 and D3",
+    ),
+    Case(
+        name="binary_cross_entropy_with_logits",
+        f=binary_cross_entropy_with_logits,
+        grad=binary_cross_entropy_with_logits_grad,
+        arguments=(Argument("logits", Interval(), ("n",)), Argument("targets", _UNIT, ("n",))),
+        source="document D, claim D4",
+    ),
+    Case(
+        name="squared_error",
+        f=squared_error,
+        grad=squared_error_grad,
+        arguments=(Argument("y", Interval(), ("n",)), Argument("targets", Interval(), ("n",))),
+        source="document A, claim A3",
+    ),
+)
