@@ -4,16 +4,17 @@ The three share no formula.  A wrong closed form disagrees with the derivation i
 finite differences in radii; `tests/derivations/test_confront.py` shows each of them failing.
 """
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 import reference
 from derivations.confront import compare
 from derivations.plan import Plan, using
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pytest import mark
 
 SEEDS = st.integers(0, 2**32 - 1)
 LARGEST = st.integers(1, 400)
-every_case = mark.parametrize("name", [case.name for case in reference.CASES])
+every_case = pytest.mark.parametrize("name", [case.name for case in reference.CASES])
 
 
 def assert_agreement(name: str, seed: int, largest: int) -> None:
@@ -30,7 +31,7 @@ def test_derivation_closed_form_and_differences_agree(name: str, seed: int, larg
     assert_agreement(name, seed, largest)
 
 
-@mark.nightly
+@pytest.mark.nightly
 @every_case
 @settings(max_examples=60)
 @given(seed=SEEDS, largest=LARGEST)
