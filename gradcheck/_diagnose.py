@@ -21,24 +21,19 @@ from gradcheck._report import Diagnosis, WrongEntry
 _LARGEST_SIMPLE = 64
 
 
-def diagnose(
-    problem: Problem,
-    comparisons: Sequence[Comparison],
-    entries: Sequence[WrongEntry],
-    rtol: float,
+def diagnose_throughout(
+    problem: Problem, comparisons: Sequence[Comparison], rtol: float
 ) -> Diagnosis | None:
-    """Name the mistake, or return None where the evidence supports no name."""
+    """Name a mistake that spoils the whole derivative, or an argument's; None where none is seen."""
     usable = [
         c for c in comparisons if c.resolved and c.found.interval is None and c.label == "random"
     ]
-    if len(usable) >= 2:
-        for diagnosis, corrected in _hypotheses(problem, usable):
-            if all(_agrees(c, value, rtol) for c, value in zip(usable, corrected, strict=True)):
-                return diagnosis
-        ignored = _ignored_argument(problem, usable)
-        if ignored is not None:
-            return ignored
-    return _pattern_of(problem, entries)
+    if len(usable) < 2 or any(c.agrees for c in usable):
+        return None
+    for diagnosis, corrected in _hypotheses(problem, usable):
+        if all(_agrees(c, value, rtol) for c, value in zip(usable, corrected, strict=True)):
+            return diagnosis
+    return _ignored_argument(problem, usable)
 
 
 def _agrees(c: Comparison, value: float, rtol: float) -> bool:
@@ -168,7 +163,8 @@ def _ignored_argument(problem: Problem, usable: Sequence[Comparison]) -> Diagnos
     return None
 
 
-def _pattern_of(problem: Problem, entries: Sequence[WrongEntry]) -> Diagnosis | None:
+def diagnose_entries(problem: Problem, entries: Sequence[WrongEntry]) -> Diagnosis | None:
+    """Name the pattern that the located entries make, if they make one."""
     if not entries:
         return None
     if len(entries) == 1 and problem.inputs.layout.size > 1:

@@ -17,7 +17,7 @@ import numpy as np
 from gradcheck._case import ClaimKind
 from gradcheck._compare import GOAL, Comparison, claim_rtol, compare, norm
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
-from gradcheck._diagnose import diagnose
+from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._directions import (
     MISS_PROBABILITY,
     detectable,
@@ -41,6 +41,7 @@ _MOST_DIRECTIONS = 8
 _COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _SMALL = 2.0**-14  # entries that contribute less than this to a direction get one of their own
 
+_EXAMPLES = 3  # wrong entries to show where all are wrong
 _ROUGHLY = Goal(rtol=1e-4)
 
 _UNRESOLVED = {
@@ -252,14 +253,17 @@ class Examination:
     # -- the verdict -----------------------------------------------------------------------------
 
     def _failed(self, known: tuple[WrongEntry, ...]) -> Verdict:
-        entries = known
         worst = max(self._disagreeing(), key=lambda c: c.excess, default=None)
+        diagnosis = diagnose_throughout(self._problem, self._comparisons, self._rtol)
+        # a mistake that is everywhere needs a few examples, not a search
+        most = MOST_ENTRIES if diagnosis is None else _EXAMPLES
+        entries = known
         if not entries and worst is not None:
-            entries = locate(self._problem, worst, self._rtol)
-        diagnosis = diagnose(self._problem, self._comparisons, entries, self._rtol)
+            entries = locate(self._problem, worst, self._rtol, most)
+        diagnosis = diagnosis or diagnose_entries(self._problem, entries)
         if entries:
             e = entries[0]
-            at_least = "at least " if len(entries) == MOST_ENTRIES else ""
+            at_least = "at least " if not known and len(entries) == most else ""
             more = f" ({at_least}{len(entries)} wrong entries)" if len(entries) > 1 else ""
             message = (
                 f"{e.label} is wrong: claimed {number(e.claimed)}, "

@@ -30,12 +30,14 @@ class _Group:
     comparison: Comparison
 
 
-def locate(problem: Problem, failed: Comparison, rtol: float) -> tuple[WrongEntry, ...]:
-    """Return up to ten wrong entries behind a failed comparison, worst first."""
+def locate(
+    problem: Problem, failed: Comparison, rtol: float, most: int = MOST_ENTRIES
+) -> tuple[WrongEntry, ...]:
+    """Return up to `most` wrong entries behind a failed comparison, worst first."""
     limit = problem.calls.calls + _EVALUATIONS
     entries: list[WrongEntry] = []
     stack = [_Group(np.flatnonzero(failed.direction), failed)]
-    while stack and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
+    while stack and len(entries) < most and problem.calls.calls < limit:
         group = stack.pop()
         if group.positions.size == 1:
             entry = _entry(problem, int(group.positions[0]), group.comparison, rtol)

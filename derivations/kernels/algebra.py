@@ -102,8 +102,6 @@ class Algebra(ABC):
 
     def _reduce_delta(self, monomial: Monomial, atom: Atom, exponent: Number) -> Poly | None:
         """R4: under δ_ab every b may be written a, and δ_ab² = δ_ab."""
-        if exponent < 0:
-            raise OutOfClassError("a Kronecker delta in a denominator")
         _, keep, drop = atom
         if terms.occurs(drop, keep):
             keep, drop = drop, keep
