@@ -247,13 +247,15 @@ class Component:
         if not _converges([r.slope for r in rungs], 2.5, rounding / 2):
             return None
         bends = [abs(r.bend) for r in rungs]
-        if bends[-1] > max(max(bends[:-1]) / 3, 2 * SIGMAS * noise / rungs[-1].step):
+        shrinking = bends[-1] <= max(bends[:-1]) / 3
+        if not shrinking and bends[-1] > 2 * SIGMAS * noise / rungs[-1].step:
             return None
         curvature, _ = _extrapolate([r.bend / r.step for r in rungs], ratio=4)
         return Window(
             start=start,
             value=value,
-            truncation=_truncation(corrections),
+            # a bend that stays may be noise, or a kink as weak as that
+            truncation=_truncation(corrections) + (0.0 if shrinking else bends[-1]),
             rounding=rounding + self.line.eps * abs(value),
             curvature=curvature,
             movement=max(abs(r.slope) + abs(r.bend) for r in rungs),
@@ -297,7 +299,7 @@ class Component:
         return Window(
             start=start,
             value=value,
-            truncation=_truncation(corrections),
+            truncation=_TRUNCATION_SAFETY * max(corrections[-2:]),
             rounding=rounding,
             curvature=math.nan,
             movement=max(map(abs, slopes)),

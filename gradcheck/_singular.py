@@ -148,9 +148,11 @@ def _side(c: Component, side: int, noise: float) -> Window | None:
     best: Window | None = None
     for a in range(BASE, c.depth - ONE_SIDED_WIDTH, 2 * STRIDE):
         w = c.one_sided(side, a, noise)
-        if w is not None and (best is None or w.radius < best.radius):
+        if w is None:
+            continue
+        if best is None or w.radius < best.radius:
             best = w
-            if w.rounding > w.truncation:
-                break
+        if w.rounding > w.truncation:
+            break
     # the smallest of several radii is smaller than it should be
     return None if best is None else replace(best, rounding=_SIDE_SAFETY * best.rounding)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -228,7 +227,7 @@ class _Machine:
     def _derivative(
         self, inner: sp.Expr, variables: list[sp.Expr], indices: Mapping[sp.Symbol, int]
     ) -> Any:
-        """Central differences; a defined name is cut from its definition first."""
+        """Central differences; an entry of a defined name that is moved stays where it is put."""
         if not variables:
             return self.value(inner, indices)
         *others, variable = variables
@@ -236,8 +235,6 @@ class _Machine:
         place = self._place(variable, indices) if isinstance(variable, sp.Indexed) else ()
         name = str(_label(variable.base if isinstance(variable, sp.Indexed) else variable))
         saved = dict(self._entries)
-        if name in self._defined:
-            self._cut(name, len(place))
         centre = self._entry(variable, name, place)
         step = self._context.mpf(10) ** -_STEP
         sides = []
@@ -247,14 +244,6 @@ class _Machine:
         self._entries = saved
         self._computed.clear()
         return (sides[0] - sides[1]) / (2 * step)
-
-    def _cut(self, name: str, dimensions: int) -> None:
-        """Store the value of every entry of a defined name, so that it stands still."""
-        definition = self._defined[name]
-        largest = max(self._setting.sizes.values(), default=1)
-        for place in product(range(1, largest + 1), repeat=dimensions):
-            indices = dict(zip(definition.indices, place, strict=True))
-            self._entries.setdefault((name, place), self.value(definition.body, indices))
 
 
 def _label(symbol: Any) -> Any:

@@ -23,6 +23,8 @@ from derivations.language import (
     n,
     phi,
     plus,
+    positive,
+    positive_family,
     r,
     real,
     t,
@@ -161,6 +163,27 @@ def test_a_step_outside_of_the_class_is_undecided() -> None:
         selected.step("k need not be in 1 … n", z[k])
     with pytest.raises(StepError, match="cannot be evaluated"):
         Builder("kink", "", derivative(sp.Max(x, 0), x)).step("no", sp.Integer(1))
+
+
+def test_what_holds_for_three_is_not_taken_for_every_n() -> None:
+    """e_4, the sum of products of four entries, is 0 for n ≤ 3: only the normal form objects."""
+    u = positive_family("u")
+    elementary = [sp.Integer(1)]
+    for order in range(1, 5):
+        terms = (
+            (-1) ** (q - 1) * elementary[order - q] * total(u[j] ** q, j, n)
+            for q in range(1, order + 1)
+        )
+        elementary.append(sp.expand(sp.Add(*terms)) / order)
+    with pytest.raises(StepError, match="is not proved: before − after has the normal form"):
+        Builder("e_4", "", elementary[4]).step("vanishes", sp.Integer(0))
+
+
+def test_a_step_about_nothing_is_rejected() -> None:
+    """The derivative of ln(−p) is 1/p, but for p > 0 there is no ln(−p)."""
+    p = positive("p")
+    with pytest.raises(StepError, match="undefined at every point"):
+        Builder("log", "", derivative(sp.log(-p), p)).step("chain rule", 1 / p)
 
 
 def test_an_index_that_stands_for_itself_does_not_stand_for_every_row() -> None:

@@ -188,7 +188,10 @@ def test_a_hypothesis_takes_its_right_side_along() -> None:
         weighted,
         ranges=ranges,
     )
-    for other in (a[r, j] * b[k, j], a[r, j] * b[r, j] * z[j], a[r, j], a[r, j] * b[r, j] ** 2):
+    mixed = total(a[r, j] * b[k, j], j, n)
+    assert not proved(mixed - Y[k] ** 2, weighted, ranges=ranges)
+    assert not proved(mixed - Y[r] ** 2, weighted, ranges=ranges)
+    for other in (a[r, j] * b[r, j] * z[j], a[r, j], a[r, j] * b[r, j] ** 2):
         assert not proved(total(other, j, n) - Y[r] ** 2, weighted, ranges=ranges)
 
 
@@ -280,6 +283,7 @@ REFUSED = {
     "delta with a range of its own": (sp.KroneckerDelta(i, k, (1, n)), "no rule|not an index"),
     "logarithm of an unknown sign": (sp.log(T), "sign is not known"),
     "logarithm of a difference": (sp.log(S - 1), "sign is not known"),
+    "logarithm of a delta": (sp.log(delta(i, k)), "sign is not known"),
     "logarithm of 1 + z": (sp.log(1 + z[i]), "sign is not known"),
     "logarithm of fractions": (sp.log(total(1 / (1 + z[j]), j, n)), "sign is not known"),
     "complex symbol": (sp.exp(sp.Symbol("w")) - 1, "not declared real"),
