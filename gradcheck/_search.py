@@ -143,24 +143,31 @@ def _best_window(c: Component, noise: float, goal: Goal) -> Window | None:
         step = best.tail.step
         noise = max(noise, c.irregularity(step / 3, step))
         best = c.window(best.start, noise) or best
-    edge = _breaks_off(c, best, noise)
-    if edge is not None:
-        # beyond the edge, once near and once many stairs away
-        louder = max(
-            noise, c.irregularity(2 * edge, 6 * edge), c.irregularity(32 * edge, 96 * edge)
-        )
-    elif not _useful(best):
-        step = c.rung(BASE + WIDTH - 1).step
-        louder = max(noise, c.irregularity(step / 3, step))
-    else:
-        return best
-    coarse = _smallest(c, louder, goal)
+    louder, certain = _noise_beyond(c, best, noise)
+    coarse = None if louder is None else _smallest(c, louder, goal)
     if coarse is None or coarse.start >= best.start:
         return best
-    if not _useful(coarse) and coarse.radius > best.radius:
+    if not (certain or _useful(coarse) or coarse.radius < best.radius):
         return best
     conflict = abs(coarse.value - best.value) > coarse.radius + best.radius
     return coarse if conflict or coarse.radius < best.radius else best
+
+
+def _noise_beyond(c: Component, w: Window, noise: float) -> tuple[float | None, bool]:
+    """Return the noise at larger steps than a window's where that matters, and whether it is one for certain.
+
+    It matters where slopes break off beyond the window, or where the window is of little use.  It
+    is certain where φ is as irregular many stairs beyond the edge as next to it: a kink or a jump is
+    met once.
+    """
+    edge = _breaks_off(c, w, noise)
+    if edge is not None:
+        near, far = c.irregularity(2 * edge, 6 * edge), c.irregularity(32 * edge, 96 * edge)
+        return max(noise, near, far), min(near, far) > 4 * noise
+    if _useful(w):
+        return None, False
+    step = c.rung(BASE + WIDTH - 1).step
+    return max(noise, c.irregularity(step / 3, step)), False
 
 
 def _breaks_off(c: Component, w: Window, noise: float) -> float | None:
