@@ -20,7 +20,7 @@ import numpy.typing as npt
 import sympy as sp
 
 Objects = npt.NDArray[np.object_]
-_MOST_PATHS = 512
+_MOST_PATHS = 2048
 
 
 class NotTraceableError(TypeError):
@@ -293,7 +293,7 @@ def runs(
     Raises
     ------
     NotTraceableError
-        If the code casts a symbol to float, or has more than 512 paths.
+        If the code casts a symbol to float, or has more than 2048 paths.
 
     Examples
     --------

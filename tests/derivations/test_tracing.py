@@ -222,8 +222,8 @@ def test_what_needs_a_float_is_refused() -> None:
 
 
 def test_too_many_paths_are_refused() -> None:
-    with pytest.raises(NotTraceableError, match="more than 512 paths"):
-        outcomes(np.abs, symbols("x", (10,)))
+    with pytest.raises(NotTraceableError, match="more than 2048 paths"):
+        outcomes(np.abs, symbols("x", (12,)))
 
 
 def test_a_witness_lies_on_its_path() -> None:
