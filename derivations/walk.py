@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
 
+from derivations.binding import Binding, EvaluationError
 from derivations.language import OpaqueFunction
 from derivations.tensors import (
     ELEMENTWISE,
@@ -25,14 +26,7 @@ from derivations.tensors import (
     Tensor,
 )
 
-if TYPE_CHECKING:
-    from derivations.evaluate import Binding
-
 Scope = Mapping[sp.Symbol, range]
-
-
-class EvaluationError(ValueError):
-    """An expression has no value: an unbound symbol, an index out of range, a logarithm of −1."""
 
 
 def bound_of_index(expression: Any, sizes: Mapping[sp.Symbol, int]) -> int:
