@@ -282,7 +282,8 @@ def _binary_cross_entropy_at_ends(p: Array, y: Array) -> Any:
 
 
 def _binary_cross_entropy_grad(p: Array, y: Array) -> Any:
-    return (p - y) / (p * (1 - p))
+    # (p−y)/(p(1−p)); in this order exactly 1/(1−p) for y = 0.
+    return (p - y) / p / (1 - p)
 
 
 def _binary_cross_entropy_grad_at_ends(p: Array, y: Array) -> Any:
@@ -305,11 +306,11 @@ def _binary_cross_entropy_with_logits_at_ends(z: Array, y: Array) -> Any:
 
 
 def _binary_cross_entropy_with_logits_grad(z: Array, y: Array) -> Any:
-    # σ(z) = h/(1+e), so σ(z) − y = ((h − y) − y·e)/(1+e): for y = 0 and for y = 1 one term is left,
-    # and in between h − y is small where the gradient is.
+    # σ(z) is σ(−|z|) away from the class that z favours, 0 or 1.  So σ(z) − y is that class − y,
+    # plus or minus σ(−|z|) ≤ ½; where the label is met exactly, only this small term is left.
+    favoured = (z > 0) * 1.0
     e = np.exp(-abs(z))
-    h = np.exp(np.minimum(z, 0))
-    return ((h - y) - y * e) / (1 + e)
+    return (favoured - y) + (1 - 2 * favoured) * (e / (1 + e))
 
 
 def _squared_error(y: Array, t: Array) -> Any:

@@ -229,7 +229,7 @@ def _label_rows(labels: Array, axis: int) -> Array:
 
 
 def _cross_entropy_index(p: Array, labels: Array) -> Any:
-    return -np.log(at(p, labels))[:, 0]
+    return 0 - np.log(at(p, labels))[:, 0]  # of p = 1 it is 0, not −0
 
 
 def _cross_entropy_index_grad(p: Array, labels: Array) -> Any:
@@ -240,11 +240,11 @@ def _cross_entropy_index_grad(p: Array, labels: Array) -> Any:
 
 def _cross_entropy_soft(p: Array, weights: Array) -> Any:
     # Where the weight is zero, 1 stands in for p: 0·log 1 = 0, while 0·log 0 is NaN.
-    return -(weights * np.log(np.where(weights > 0, p, 1))).sum(axis=1)
+    return 0 - (weights * np.log(np.where(weights > 0, p, 1))).sum(axis=1)
 
 
 def _cross_entropy_soft_grad(p: Array, weights: Array) -> Any:
-    return -weights / np.where(weights > 0, p, 1)
+    return 0 - weights / np.where(weights > 0, p, 1)
 
 
 def _softmax_cross_entropy_index(z: Array, labels: Array) -> Any:

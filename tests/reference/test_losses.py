@@ -126,6 +126,14 @@ def test_a_row_does_not_see_its_neighbours(name: str, soft: bool, n: int) -> Non
             np.testing.assert_array_equal(batch[k], function(x[k], labels[k], reduction="none"))
 
 
+def test_zeros_have_no_sign() -> None:
+    """A loss of −0 reads like a mistake."""
+    certain, hot = np.array([1.0, 0.0]), np.array([1.0, 0.0])
+    for labels in (0, hot):
+        assert str(reference.cross_entropy(certain, labels)) == "0.0"
+        assert not np.signbit(reference.cross_entropy_grad(certain, labels)[1])
+
+
 def test_label_smoothing() -> None:
     """Smoothed labels sum to one: the gradient is p − Y, and its size shows the smoothing."""
     z = np.array([[2.0, -1.0, 0.5, 0.0]])

@@ -74,13 +74,13 @@ def test_logsumexp_bounds(z: np.ndarray) -> None:
 
 @given(rows_and_vectors())
 def test_vjp_and_jvp_are_adjoint(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
-    """⟨v, J·u⟩ = ⟨Jᵀ·v, u⟩ for softmax and for log-softmax."""
+    """⟨v, J·u⟩ = ⟨Jᵀ·v, u⟩, up to rounding (of subnormal products: 36 quanta times 100)."""
     z, u, v = data
     for name in ("softmax", "log_softmax"):
         forward = np.sum(v * getattr(reference, f"{name}_jvp")(z, u))
         backward = np.sum(getattr(reference, f"{name}_vjp")(z, v) * u)
         size = np.sum(np.abs(u)) * np.sum(np.abs(v))
-        assert abs(forward - backward) <= 1e-14 * size
+        assert abs(forward - backward) <= 1e-14 * size + 3600 * 5e-324
 
 
 @given(rows_and_vectors())
