@@ -350,11 +350,13 @@ def _converges(slopes: Sequence[float], factor: float, rounding: float) -> bool:
 def _truncation(corrections: Sequence[float]) -> float:
     """Bound the error of the corner, which is about the correction that the next column would make.
 
-    The floor guards against a last correction that is small by accident: analytic functions shrink
-    by about 2⁻¹⁰ per column at these steps, so an error 2⁻¹⁴ below the last but one is as good as
-    it gets.
+    Each correction is that of a power of h² more: they shrink in ratios that grow by four from
+    column to column, because the steps halve.  One of them may be small by accident, so the last is
+    taken to be at least what the ratio before it foretells, and no error less than 2⁻¹⁴ of the last
+    but one.
     """
-    last, previous = corrections[-1], corrections[-2]
-    # the next correction in a geometric row; between columns of steps that halve, the ratio grows by four
-    following = 4 * last * (last / previous) if previous > 0 else last
-    return _TRUNCATION_SAFETY * max(min(last, following), previous * 2.0**-14)
+    first, second, third = corrections[-3:]
+    foretold = 4 * second / first if first > 0 else 0.0
+    last = max(third, second * min(1.0, foretold))
+    ratio = max(foretold, third / second if second > 0 else 0.0)
+    return _TRUNCATION_SAFETY * max(last * min(1.0, 4 * ratio), second * 2.0**-14)
