@@ -43,6 +43,8 @@ _SMALL = 2.0**-14  # entries that contribute less than this to a direction get o
 
 _EXAMPLES = 3  # wrong entries to show where all are wrong
 _ROUGHLY = Goal(rtol=1e-4)
+_CLOSELY = Goal(rtol=1e-13)  # as close as f allows
+_SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 _UNRESOLVED = {
     "noise": Reason.NOISE,
@@ -211,15 +213,25 @@ class Examination:
         return [c for c in self._comparisons if not c.agrees]
 
     def _seek_confirmation(self, support: Array) -> None:
-        """Repeat what disagreed along fresh directions: one estimate alone accuses nobody."""
-        (first, *others) = self._disagreeing()
-        if others or first.label == "kink":
+        """Look closer at slight disagreements; repeat a single one along fresh directions."""
+        self._comparisons = [
+            self._closer(c) if 1 < c.excess < _SLIGHT else c for c in self._comparisons
+        ]
+        wrong = self._disagreeing()
+        if len(wrong) != 1 or wrong[0].label == "kink":
             return
-        where = first.direction != 0 if first.label != "random" else support
+        first = wrong[0]
+        where = support if first.label == "random" else first.direction != 0
         for _ in range(2):
             self._try(first.label, where)
             if len(self._disagreeing()) >= 2:
                 return
+
+    def _closer(self, c: Comparison) -> Comparison:
+        """Compare along the same direction again, with a numerical side as good as f allows."""
+        v = c.cotangent[None, :]
+        (again,) = compare(self._problem, c.label, c.direction, v, self._rtol, _CLOSELY)
+        return again
 
     def _set_kinks_aside(self, support: Array) -> list[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""
