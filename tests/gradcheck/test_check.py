@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -280,6 +281,19 @@ def test_noise_larger_than_the_derivative_is_inconclusive() -> None:
         if report.outcome is Outcome.INCONCLUSIVE:
             assert report.reason is Reason.NOISE
             assert not report
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, 1.5])
+def test_pass_needs_a_resolution(factor: float) -> None:
+    """Under noise of the size of f no claim disagrees; that is no reason to pass any of them."""
+
+    def f(x: np.ndarray) -> float:
+        bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
+        return float(np.sum(np.sin(x))) + int.from_bytes(bits) / 2**64
+
+    report = check(f, X, grad=lambda x: factor * np.cos(x), rng=0)
+    assert report.outcome is Outcome.INCONCLUSIVE, str(report)
+    assert report.resolution > 1e-2
 
 
 def test_values_nowhere_finite_are_inconclusive() -> None:
