@@ -23,6 +23,8 @@ from gradcheck._singular import Found
 # Finer than any mistake worth an accusation, and reached in eleven evaluations where sums have some
 # noise.
 GOAL = Goal(rtol=1e-8)
+CLOSELY = Goal(rtol=1e-13)  # as close as f allows
+_SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ class Comparison:
     def agrees(self) -> bool:
         """Whether the claim lies within what is allowed."""
         return self.excess <= 1.0
+
+    @property
+    def slight(self) -> bool:
+        """Whether it disagrees so little that the numerical side deserves a closer look."""
+        return 1.0 < self.excess < _SLIGHT
 
     def probe(self) -> Probe:
         """Return the record for the report."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck._compare import GOAL, Comparison
+from gradcheck._compare import CLOSELY, GOAL, Comparison
 from gradcheck._directions import power_of_two_size
 from gradcheck._domain import Array
 from gradcheck._ladder import Component
@@ -58,14 +58,18 @@ def compare_every_entry(problem: Problem, rtol: float, workers: int) -> EntryRes
     resolution = 0.0
     for i, column in enumerate(columns):
         for j, found in enumerate(column):
-            c = _compared(problem, i, j, float(sizes[i]), float(claimed[j, i]), found, rtol)
-            natural = max(c.scale, found.scale, float(scale[i] * sizes[i]))
+            at = (problem, i, j, float(sizes[i]), float(claimed[j, i]))
+            c = _compared(*at, found, rtol)
+            if c.slight:
+                curve = problem.curve(c.direction)
+                c = _compared(*at, search(Component(curve, j), CLOSELY), rtol)
+            natural = max(c.scale, c.found.scale, float(scale[i] * sizes[i]))
             if not c.agrees:
                 wrong.append((c.excess, _wrong_entry(problem, i, j, float(sizes[i]), c)))
-            elif found.interval is not None:
+            elif c.found.interval is not None:
                 kinks += 1
             elif c.allowed > _COARSEST * natural:
-                unresolved += found.reason != "constant" or c.claimed != 0
+                unresolved += c.found.reason != "constant" or c.claimed != 0
             elif natural > 0:
                 resolution = max(resolution, c.allowed / natural)
             if j == 0:

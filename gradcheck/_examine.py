@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._case import ClaimKind
-from gradcheck._compare import GOAL, Comparison, claim_rtol, compare, norm
+from gradcheck._compare import CLOSELY, GOAL, Comparison, claim_rtol, compare, norm
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
 from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._directions import (
@@ -43,8 +43,6 @@ _SMALL = 2.0**-14  # entries that contribute less than this to a direction get o
 
 _EXAMPLES = 3  # wrong entries to show where all are wrong
 _ROUGHLY = Goal(rtol=1e-4)
-_CLOSELY = Goal(rtol=1e-13)  # as close as f allows
-_SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 _UNRESOLVED = {
     "noise": Reason.NOISE,
@@ -214,9 +212,7 @@ class Examination:
 
     def _seek_confirmation(self, support: Array) -> None:
         """Look closer at slight disagreements; repeat a single one along fresh directions."""
-        self._comparisons = [
-            self._closer(c) if 1 < c.excess < _SLIGHT else c for c in self._comparisons
-        ]
+        self._comparisons = [self._closer(c) if c.slight else c for c in self._comparisons]
         wrong = self._disagreeing()
         if len(wrong) != 1 or wrong[0].label == "kink":
             return
@@ -230,7 +226,7 @@ class Examination:
     def _closer(self, c: Comparison) -> Comparison:
         """Compare along the same direction again, with a numerical side as good as f allows."""
         v = c.cotangent[None, :]
-        (again,) = compare(self._problem, c.label, c.direction, v, self._rtol, _CLOSELY)
+        (again,) = compare(self._problem, c.label, c.direction, v, self._rtol, CLOSELY)
         return again
 
     def _set_kinks_aside(self, support: Array) -> list[Comparison]:
@@ -314,8 +310,10 @@ class Examination:
             and any(c.resolved for c in self._random())
         ):
             self._try("random", support)
-            if self._disagreeing():
-                return self._failed(())
+            self._seek_confirmation(support)
+            wrong = self._disagreeing()
+            if wrong:
+                return self._failed(()) if len(wrong) >= 2 else self._marginal(wrong[0])
         resolution = self._resolution()
         if self._all_constant():
             return self._constant(resolution)
@@ -352,6 +350,8 @@ class Examination:
             Reason.DOMAIN: "f isn't finite around x",
             Reason.KINK: "f has kinks along the directions tried",
         }.get(reason, "no step sizes agree on a derivative of f at x")
+        if self._problem.calls.error:
+            self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
         seen = (
             f"only an error of {resolution:.1e} would have been seen"
             if math.isfinite(resolution)

@@ -88,11 +88,6 @@ class Inputs:
         """Relative spacing of the coarsest arithmetic that x is stored in."""
         return max((spacing(slot.dtype) for slot in self.layout.slots), default=spacing(_FLOAT64))
 
-    @property
-    def flat(self) -> Array:
-        """The varying leaves as one float64 vector."""
-        return self.layout.flatten(self.point)
-
     def original(self) -> tuple[Any, ...]:
         """Return fresh copies of all arguments."""
         return self._with([a.copy(order="K") for a in self.point])

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +19,14 @@ from gradcheck import (
     Outcome,
     Reason,
     Report,
+    _entries,
+    _examine,
     assert_gradient,
     check,
 )
+from gradcheck._compare import GOAL, Comparison, compare
+from gradcheck._search import Goal, search
+from gradcheck._singular import Found
 
 X = np.array([0.5, -1.25, 2.0])
 A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
@@ -294,6 +300,47 @@ def test_pass_needs_a_resolution(factor: float) -> None:
     report = check(f, X, grad=lambda x: factor * np.cos(x), rng=0)
     assert report.outcome is Outcome.INCONCLUSIVE, str(report)
     assert report.resolution > 1e-2
+
+
+def off_by_some_radii(c: Comparison) -> Comparison:
+    return replace(c, claimed=c.found.value + 5 * c.allowed)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_one_slight_disagreement_accuses_nobody(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever direction it is, also one of those that noise makes necessary."""
+    calls = 0
+
+    def unlucky(*args: Any) -> list[Comparison]:
+        nonlocal calls
+        calls += 1
+        comparisons = compare(*args)
+        return list(map(off_by_some_radii, comparisons)) if calls == number else comparisons
+
+    def f(x: np.ndarray) -> float:
+        bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
+        return float(np.sum(np.sin(x))) + int.from_bytes(bits) / 2**77
+
+    monkeypatch.setattr(_examine, "compare", unlucky)
+    report = check(f, X, grad=np.cos, rng=0)
+    assert calls > number
+    assert report.outcome is not Outcome.FAIL, str(report)
+
+
+def test_slight_disagreement_of_an_entry_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unlucky(component: Any, goal: Goal) -> Found:
+        found = search(component, goal)
+        return replace(found, value=found.value + 5 * found.radius) if goal is GOAL else found
+
+    monkeypatch.setattr(_entries, "search", unlucky)
+    report = check(
+        lambda x: np.sum(np.sin(50 * x)), X, grad=lambda x: 50 * np.cos(50 * x), mode="full"
+    )
+    assert report.outcome is Outcome.PASS, str(report)
 
 
 def test_values_nowhere_finite_are_inconclusive() -> None:
