@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck._domain import Array
-from gradcheck._estimate import spacing
 from gradcheck._ladder import Component
+from gradcheck._oracles import derivative
 from gradcheck._problem import Problem
 from gradcheck._report import Probe
-from gradcheck._search import Goal, search
+from gradcheck._search import Goal
 from gradcheck._singular import Found
+from gradcheck._steps import spacing
 
 # Finer than any mistake worth an accusation, and reached in eleven evaluations where sums have some
 # noise.
@@ -112,7 +113,7 @@ def numerical(
 ) -> list[Found]:
     """Differentiate ⟨v, f⟩ along d for each row v, from the same evaluations of f."""
     line = problem.line(direction, cotangents)
-    return [search(Component(line, i), goal) for i in range(len(cotangents))]
+    return [derivative(Component(line, i), goal) for i in range(len(cotangents))]
 
 
 def compare(

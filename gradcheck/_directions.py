@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gradcheck._domain import Array
-from gradcheck._estimate import natural_size
+from gradcheck._steps import natural_size
 
 _BITS = 20  # of the magnitudes: fine enough for the bound above, coarse enough for exact sums
 MISS_PROBABILITY = 1e-9

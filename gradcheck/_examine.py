@@ -31,10 +31,12 @@ from gradcheck._entries import compare_every_entry
 from gradcheck._inputs import Inputs
 from gradcheck._kinks import find_kinks
 from gradcheck._ladder import NOISE_CONFIDENCE
+from gradcheck._line import quiet
 from gradcheck._locate import MOST_ENTRIES, locate
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
 from gradcheck._search import Goal
+from gradcheck._steps import spacing
 
 DIRECTIONS = 3
 _MOST_DIRECTIONS = 8
@@ -114,7 +116,8 @@ class Examination:
 
     def _guarded(self, verdict: Callable[[], Verdict]) -> Report:
         try:
-            return self._report(verdict())
+            with quiet():
+                return self._report(verdict())
         except Violation as finding:
             diagnosis = None
             if finding.reason is Reason.NONLINEAR:
@@ -127,7 +130,11 @@ class Examination:
         problem = self._problem
         problem.begin()
         note = function_is_usable(problem)
-        self._notes += [n for n in (note, problem.seek_precision()) if n]
+        if note:
+            self._notes.append(note)
+        if problem.seek_float64():
+            native = max(problem.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
+            self._notes.append(f"f was evaluated in float64 for the numerical side; x is {native}")
         if problem.kind == "grad" and problem.outputs.size != 1:
             shape = problem.outputs.slots[0].shape
             raise TypeError(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck._domain import Array, Domain
-from gradcheck._estimate import depth_of, real_array, spacing, step_to, unit_of
+from gradcheck._numbers import real_array
+from gradcheck._steps import depth_of, spacing, step_to, unit_of
 from gradcheck._tree import (
     Layout,
     Leaf,
@@ -92,10 +93,31 @@ class Inputs:
         """Return fresh copies of all arguments."""
         return self._with([a.copy(order="K") for a in self.point])
 
-    def moved(self, direction: Array, t: float) -> tuple[Any, ...]:
-        """Return the arguments at x + t·d with fresh arrays for the leaves that vary."""
-        parts = self.layout.split(direction)
-        return self._with([step_to(x, d, t) for x, d in zip(self.point, parts, strict=True)])
+    def mover(self, direction: Array) -> Callable[[float], tuple[Any, ...]]:
+        """Return t ↦ the arguments at x + t·d, with fresh arrays for the leaves that vary."""
+        moves = list(zip(self.point, self.layout.split(direction), strict=True))
+        if len(self._args) == 1 and isinstance(self._args[0], np.ndarray):  # no tree to walk
+            ((x, d),) = moves
+            return lambda t: (step_to(x, d, t),)
+        return lambda t: self._with([step_to(x, d, t) for x, d in moves])
+
+    @property
+    def extensible(self) -> bool:
+        """Whether x is in float64 throughout, so that it can move on into finer and complex numbers."""
+        return all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
+
+    def extender(self, direction: Array) -> Callable[[Any], tuple[Any, ...]]:
+        """Return t ↦ the arguments at x + t·d for a complex or an mpmath number t."""
+        moves = list(zip(self.point, self.layout.split(direction), strict=True))
+
+        def extended(t: Any) -> tuple[Any, ...]:
+            if isinstance(t, complex):
+                return self._with([x + t * d for x, d in moves])
+            exact = type(t)  # mpf: floats become it without rounding
+            lift = np.frompyfunc(lambda a, b: exact(a) + t * exact(b), 2, 1)
+            return self._with([np.asarray(lift(x, d), dtype=object) for x, d in moves])
+
+        return extended
 
     def _with(self, arrays: list[Array]) -> tuple[Any, ...]:
         new = iter(arrays)

@@ -40,12 +40,13 @@ STRIDE = 3  # spacing of the rungs of a survey
 ONE_SIDED_WIDTH = 6
 COARSEST = -1  # beyond its own size, an argument has structure that noise could hide
 _NOISE_TRIPLES = 5
+ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 SIGMAS = 3.0  # how many standard deviations of noise a radius covers
 _TRUNCATION_SAFETY = 4.0
 _SMALLEST = 5e-324
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SCATTERED = 10
-_CUBIC = 4
+CUBIC = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,11 @@ class Component:
         """Return the evaluated rungs with both sides, coarsest first."""
         return sorted(k for k, r in self.rungs.items() if r.finite)
 
+    def uphill(self) -> float:
+        """Return the side on which φ grows, so that φ(−t) is looked at in the same places."""
+        known = self.known()
+        return -1.0 if known and self.rungs[known[0]].slope < 0 else 1.0
+
     # -- noise -----------------------------------------------------------------------------------
 
     def modelled_noise(self, rungs: Sequence[Rung]) -> float:
@@ -218,9 +224,9 @@ class Component:
     def irregularity(self, low: float, high: float) -> float:
         """Return an upper estimate of φ's noise from its scatter about a cubic on low … high.
 
-        It looks to the side on which φ grows: so φ(−t) has the same, and a kink lies on one side.
+        It looks to one side, where at most one part of a kink lies.
         """
-        side = -1.0 if self.rungs[self.known()[0]].slope < 0 else 1.0
+        side = self.uphill()
         # multiples of the golden ratio, so that no staircase is met at the same place of its stairs
         places = (math.fmod(j * _GOLDEN, 1.0) for j in range(1, _SCATTERED + 1))
         t = [side * (low + (high - low) * place) for place in places]
@@ -228,11 +234,11 @@ class Component:
         size = float(np.max(np.abs(values)))
         if not (0.0 < size < math.inf):
             return 0.0
-        basis = np.vander(np.array(t) / high, _CUBIC)
+        basis = np.vander(np.array(t) / high, CUBIC)
         relative = values / size
         residual = relative - basis @ np.linalg.lstsq(basis, relative, rcond=None)[0]
-        spread = math.sqrt(float(np.sum(residual**2)) / (_SCATTERED - _CUBIC))
-        return _CONFIDENCE[_SCATTERED - _CUBIC] * spread * size
+        spread = math.sqrt(float(np.sum(residual**2)) / (_SCATTERED - CUBIC))
+        return confidence(_SCATTERED - CUBIC) * spread * size
 
     # -- windows ---------------------------------------------------------------------------------
 
@@ -312,12 +318,16 @@ class Component:
         return max((abs(r.slope) + abs(r.bend) for r in coarsest), default=0.0)
 
 
+def confidence(samples: int) -> float:
+    """Return the factor from a standard deviation that some samples show to an upper bound of it."""
+    return _CONFIDENCE[min(samples, max(_CONFIDENCE))]
+
+
 def _upper(samples: Sequence[float]) -> float:
     """Upper bound of the standard deviation behind some samples of noise."""
     if not samples:
         return 0.0
-    rms = math.hypot(*samples) / math.sqrt(len(samples))
-    return _CONFIDENCE[min(len(samples), max(_CONFIDENCE))] * rms
+    return confidence(len(samples)) * math.hypot(*samples) / math.sqrt(len(samples))
 
 
 def _extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float]]:

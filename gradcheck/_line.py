@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence NumPy's floating-point errors and all warnings: a probe goes where a function isn't at its best.
+
+    Entered once around a whole estimation: it costs as much as a small function.
+    """
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass(slots=True)
@@ -35,6 +47,9 @@ class Line:
     ----------
     at : callable
         ``at(t)`` returns the values of f at x + t·d, flattened to float64; it may raise.
+    extended : callable or None
+        The same for complex and mpmath's t, in their own kind of numbers; None where x + t·d would
+        leave a declared domain or x's arithmetic is too coarse.
     origin : ndarray of float64
         φ(0).
     unit : float
@@ -54,6 +69,7 @@ class Line:
     """
 
     at: Callable[[float], Values]
+    extended: Callable[[Any], npt.NDArray[Any]] | None
     origin: Values
     unit: float
     reach: tuple[float, float]
@@ -63,6 +79,7 @@ class Line:
     noise: float
     counter: Counter
     _seen: dict[float, Values] = field(default_factory=dict)
+    _beyond: dict[Any, npt.NDArray[Any] | None] = field(default_factory=dict)
 
     def value(self, t: float) -> Values:
         """Return φ(t); NaN outside the domain and where f raises."""
@@ -78,9 +95,7 @@ class Line:
             return np.full_like(self.origin, math.nan)
         self.counter.calls += 1
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                out = self.at(t)
+            out = self.at(t)
         except Exception as error:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
             self.counter.error = f"{type(error).__name__}: {error}"
             return np.full_like(self.origin, math.nan)
@@ -89,10 +104,37 @@ class Line:
             return np.full_like(self.origin, math.nan)
         return out
 
+    def beyond(self, t: Any) -> npt.NDArray[Any] | None:
+        """Return φ(t) at a complex or an mpmath t; None where f doesn't take it or discards a part of it."""
+        if self.extended is None:
+            return None
+        if t not in self._beyond:
+            self._beyond[t] = self._extend(self.extended, t)
+        return self._beyond[t]
+
+    def _extend(
+        self, extended: Callable[[Any], npt.NDArray[Any]], t: Any
+    ) -> npt.NDArray[Any] | None:
+        self.counter.calls += 1
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                return extended(t)
+        except Exception:  # noqa: BLE001 -- most functions take real numbers only, and say so in any way
+            return None
+
     def projected(self, rows: Values) -> Line:
         """Return t ↦ rows @ φ(t); it shares this line's evaluations."""
+
+        def extended(t: Any) -> npt.NDArray[Any]:
+            values = self.beyond(t)
+            if values is None:
+                raise TypeError("f takes real numbers in its own precision only")
+            return project(rows, values)
+
         return Line(
             at=lambda t: project(rows, self.value(t)),
+            extended=None if self.extended is None else extended,
             origin=project(rows, self.origin),
             unit=self.unit,
             reach=self.reach,
@@ -104,19 +146,14 @@ class Line:
         )
 
 
-def project(rows: Values, flat: Values) -> Values:
+def project(rows: Values, flat: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return ⟨v, y⟩ for each row v; a zero in v hides whatever y holds there."""
-    if np.all(np.isfinite(flat)):
+    if flat.dtype.kind != "O" and np.all(np.isfinite(flat)):
         return np.asarray(rows @ flat)
-    return np.array([float(np.dot(v[v != 0], flat[v != 0])) for v in rows])
+    return np.array([np.dot(v[v != 0], flat[v != 0]) for v in rows])
 
 
 def rounding(rows: Values, flat: Values, eps: float) -> float:
     """Half an ulp of the terms that the largest of the sums ⟨v, y⟩ adds up."""
     terms = np.where(rows != 0, rows * flat, 0.0)
     return 0.5 * eps * float(np.max(np.sqrt(np.sum(terms * terms, axis=-1)), initial=0.0))
-
-
-def values_of(y: Any) -> Values:
-    """Flatten what f returned to float64."""
-    return np.array(y, dtype=np.float64).reshape(-1)  # a copy: f may reuse its buffer

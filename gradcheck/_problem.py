@@ -7,19 +7,17 @@ which becomes the report.
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradcheck._case import ClaimKind
 from gradcheck._domain import Array
-from gradcheck._estimate import spacing
+from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
 from gradcheck._line import Counter, Line, project, rounding
+from gradcheck._numbers import NotRealError
 from gradcheck._report import Outcome, Reason
 from gradcheck._tree import (
     Layout,
@@ -32,9 +30,6 @@ from gradcheck._tree import (
     rebuild,
     same_structure,
 )
-
-_FLOAT64 = np.dtype(np.float64)
-_SAME_FUNCTION = 1e4  # ulps by which a coarse evaluation may differ from one in float64
 
 
 class Violation(Exception):  # noqa: N818 -- a finding about the user's code, not an error of ours
@@ -59,26 +54,7 @@ def undecided(reason: Reason, message: str) -> Violation:
     return Violation(Outcome.INCONCLUSIVE, reason, message)
 
 
-@dataclass(frozen=True, slots=True)
-class Oracle:
-    """Where the numerical side evaluates f: as it is given, or in a finer arithmetic.
-
-    Parameters
-    ----------
-    inputs : Inputs
-        The point in that arithmetic.
-    value : ndarray
-        f there, flat.
-    eps : float
-        Relative spacing of f's values.
-    """
-
-    inputs: Inputs
-    value: Array
-    eps: float
-
-
-class Problem:
+class Problem(Forward):
     """f at x and a claim about its derivative.
 
     Parameters
@@ -104,73 +80,29 @@ class Problem:
         *,
         bare: bool,
     ) -> None:
-        self._f = f
+        super().__init__(f, inputs)
         self._claim = claim
-        self.inputs = inputs
         self.kind = kind
         self._bare = bare
-        self.calls = Counter()
         self.claim_calls = Counter()
-        self._output: Any = None
-        self.outputs = Layout(())
-        self.value = np.zeros(0)
-        self.oracle = Oracle(inputs, self.value, spacing(_FLOAT64))
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self._gradient: Array | None = None
         self._jacobian: Array | None = None
 
     # -- f ---------------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """Evaluate f at x for the first time.
+    def begin(self) -> tuple[Any, ...]:
+        """Evaluate f at x for the first time; return the arguments that it was given.
 
         Raises
         ------
         Violation
             If f raises, mutates its arguments or returns something that isn't real numbers.
         """
-        y = self._first_value()
-        self._output = y
-        self.outputs = Layout.of((0, leaf.path, np.asarray(leaf.value)) for leaf in leaves(y))
-        self.value = self._flat_output(y)
-        eps = max((spacing(slot.dtype) for slot in self.outputs.slots), default=spacing(_FLOAT64))
-        self.oracle = Oracle(self.inputs, self.value, eps)
-
-    def seek_precision(self) -> str:
-        """Let the numerical side evaluate f in float64 where x is coarser and f allows it.
-
-        Returns
-        -------
-        str
-            A note for the report if it does, else empty.
-        """
-        if self.inputs.eps <= spacing(_FLOAT64):
-            return ""
-        wide = self.inputs.widened()
         try:
-            y = self._call(wide.original())
-        except Exception:  # noqa: BLE001 -- an f that takes no float64 is checked in its own precision
-            return ""
-        parts = [np.asarray(leaf.value) for leaf in leaves(y)]
-        if [a.shape for a in parts] != [slot.shape for slot in self.outputs.slots]:
-            return ""
-        if any(a.dtype != _FLOAT64 for a in parts):
-            return ""
-        value = self._flat_output(y)
-        size = float(np.max(np.abs(self.value), initial=0.0))
-        if (
-            not np.max(np.abs(value - self.value), initial=0.0)
-            <= _SAME_FUNCTION * self.oracle.eps * size
-        ):
-            return ""
-        native = max(self.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
-        self.oracle = Oracle(wide, value, spacing(_FLOAT64))
-        return f"f was evaluated in float64 for the numerical side; x is {native}"
-
-    def _first_value(self) -> Any:
-        args = self.inputs.guarded()
-        try:
-            y = self._call(args)
+            args = super().begin()
+        except NotRealError as error:
+            raise undecided(Reason.DTYPE, str(error)) from error
         except Exception as error:
             raise undecided(
                 Reason.FUNCTION_RAISED, f"f raised {type(error).__name__} at x: {error}"
@@ -178,69 +110,12 @@ class Problem:
         changed = self.inputs.mutated(args)
         if changed:
             raise failure(Reason.MUTATION, f"f changes its {changed} in place")
-        for leaf in leaves(y):
-            dtype = np.asarray(leaf.value).dtype
-            if dtype.kind not in "fiub":
-                raise undecided(
-                    Reason.DTYPE,
-                    f"f returns {dtype} values{leaf.path and ' at ' + leaf.path}, "
-                    "which can't be compared as real numbers",
-                )
-        return copied(y)  # f may reuse the buffer that it returned
-
-    def _call(self, args: tuple[Any, ...]) -> Any:
-        self.calls.calls += 1
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self._f(*args)
-
-    def _flat_output(self, y: Any) -> Array:
-        return self.outputs.flatten(np.asarray(leaf.value) for leaf in leaves(y))
-
-    def again(self) -> Array:
-        """Evaluate f at x once more."""
-        return self._flat_output(self._call(self.inputs.original()))
-
-    def unit(self, direction: Array) -> float:
-        """Return the t at which x + t·d is about x's own size away from x."""
-        inputs = self.oracle.inputs
-        return inputs.unit(direction, inputs.reach(direction))
-
-    @property
-    def scalar(self) -> bool:
-        """Whether f returns one number."""
-        return self.outputs.size == 1 and self.outputs.slots[0].shape == ()
+        return args
 
     def line(self, direction: Array, cotangents: Array) -> Line:
         """Return the curve t ↦ (⟨v, f(x + t·d)⟩ for each row v of `cotangents`)."""
-        rows = rounding(cotangents, self.oracle.value, self.oracle.eps)
+        rows = rounding(cotangents, self.arithmetic.value, self.arithmetic.eps)
         return self._line(direction, lambda y: project(cotangents, y), max(rows, self.noise))
-
-    def curve(self, direction: Array) -> Line:
-        """Return the curve t ↦ f(x + t·d), all outputs."""
-        return self._line(direction, lambda y: y, 0.0)
-
-    def _line(self, direction: Array, view: Callable[[Array], Array], noise: float) -> Line:
-        oracle = self.oracle
-
-        def at(t: float) -> Array:
-            flat = self._flat_output(self._f(*oracle.inputs.moved(direction, t)))
-            if flat.size != self.outputs.size:
-                raise ValueError(f"f returns {flat.size} values here, {self.outputs.size} at x")
-            return view(flat)
-
-        reach = oracle.inputs.reach(direction)
-        return Line(
-            at=at,
-            origin=view(oracle.value),
-            unit=oracle.inputs.unit(direction, reach),
-            reach=reach,
-            eps=oracle.eps,
-            argument_noise=oracle.inputs.eps * oracle.inputs.unit(direction, (math.inf, math.inf)),
-            depth=oracle.inputs.depth(direction),
-            noise=noise,
-            counter=self.calls,
-        )
 
     # -- the claim -------------------------------------------------------------------------------
 
@@ -259,7 +134,7 @@ class Problem:
     def pushforward(self, direction: Array) -> Array:
         """Return the claimed Ju as a flat vector over the outputs (for a jvp)."""
         out = self._ask(self._shaped_input(direction))
-        return self._checked(out, self._output, self.outputs, "the jvp", "f's output")
+        return self._checked(out, self.output, self.outputs, "the jvp", "f's output")
 
     def answer(self, probe: Array) -> list[Any]:
         """Return the claim's arrays as they come: at a cotangent, or a direction for a jvp."""
@@ -300,9 +175,7 @@ class Problem:
         given = tuple(copied(e) for e in extra)
         self.claim_calls.calls += 1
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                out = self._claim(*args, *given)
+            out = self._claim(*args, *given)
         except Exception as error:
             raise failure(
                 Reason.CLAIM_RAISED,
@@ -354,9 +227,7 @@ class Problem:
 
     def _shaped_output(self, cotangent: Array) -> Any:
         parts = iter(self.outputs.split(cotangent))
-        return rebuild(
-            self._output, (like(next(parts), leaf.value) for leaf in leaves(self._output))
-        )
+        return rebuild(self.output, (like(next(parts), leaf.value) for leaf in leaves(self.output)))
 
 
 def _check_array(a: Array, shape: tuple[int, ...], what: str) -> None:

@@ -13,7 +13,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gradcheck._ladder import BASE, CHECK, COARSEST, SIGMAS, STRIDE, WIDTH, Component, Window
+from gradcheck._ladder import (
+    BASE,
+    CHECK,
+    COARSEST,
+    ORDINARY,
+    SIGMAS,
+    STRIDE,
+    WIDTH,
+    Component,
+    Window,
+)
 from gradcheck._singular import (
     Found,
     constant,
@@ -27,7 +37,6 @@ from gradcheck._singular import (
 
 _MAX_WINDOWS = 6
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
-_ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
 
@@ -44,7 +53,7 @@ def search(component: Component, goal: Goal) -> Found:
     quick, noise = _quick(component)
     if is_constant(component):
         return constant(component)
-    ordinary = noise <= _ORDINARY * component.base_noise()
+    ordinary = noise <= ORDINARY * component.base_noise()
     if quick is not None and ordinary and _sharp(quick, goal):
         return found_in(component, quick, "smooth", noise)
     if quick is not None and ordinary:

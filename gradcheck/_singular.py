@@ -20,8 +20,8 @@ class Found:
         The derivative and the radius that is meant to contain its error; inf where it can't be
         told.
     reason : str
-        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain`` or
-        ``rough``.
+        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain``, ``rough``
+        or ``disagreement``.
     noise : float
         Upper estimate of the standard deviation of φ's noise.
     step : float
@@ -30,6 +30,8 @@ class Found:
         Natural size of a derivative here.
     interval : tuple of float or None
         The one-sided derivatives at a kink, smaller first, widened by their radii.
+    oracle : str
+        What said so: ``differences``, ``complex step`` or ``mpmath``.
     """
 
     value: float
@@ -39,6 +41,7 @@ class Found:
     step: float
     scale: float
     interval: tuple[float, float] | None = None
+    oracle: str = "differences"
 
 
 def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:

@@ -101,9 +101,9 @@ def is_python_number(value: Any) -> bool:
 
 
 def like(a: Array, value: Any) -> Any:
-    """Hand over an array, or a scalar of the kind that `value` is."""
+    """Hand over an array, or a scalar where `value` is one: a plain number for a plain number."""
     if is_python_number(value):
-        return float(a)
+        return a.item()
     return a[()] if isinstance(value, np.generic) else a
 
 

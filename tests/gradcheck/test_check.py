@@ -336,7 +336,7 @@ def test_slight_disagreement_of_an_entry_is_looked_at_again(
         found = search(component, goal)
         return replace(found, value=found.value + 5 * found.radius) if goal is GOAL else found
 
-    monkeypatch.setattr(_entries, "search", unlucky)
+    monkeypatch.setattr(_entries, "derivative", unlucky)
     report = check(
         lambda x: np.sum(np.sin(50 * x)), X, grad=lambda x: 50 * np.cos(50 * x), mode="full"
     )

@@ -1,0 +1,175 @@
+"""A function at a point, in flat coordinates: its values, and the curves through the point that it is probed along.
+
+Every call of f goes through here and is counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck._domain import Array
+from gradcheck._inputs import Inputs
+from gradcheck._line import Counter, Line
+from gradcheck._numbers import NotRealError, float64_of, is_real, kind_of, numeric
+from gradcheck._steps import spacing
+from gradcheck._tree import Layout, copied, leaves
+
+_FLOAT64 = np.dtype(np.float64)
+_ENDLESS = (math.inf, math.inf)
+_SAME_FUNCTION = 1e4  # ulps by which a coarse evaluation may differ from one in float64
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """What the numerical side evaluates f in: as it is given, or finer.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The point in that arithmetic.
+    value : ndarray
+        f there, flat.
+    eps : float
+        Relative spacing of f's values.
+    native_error : float
+        How far f's values in x's own precision are from these; 0 where they are the same.
+    """
+
+    inputs: Inputs
+    value: Array
+    eps: float
+    native_error: float = 0.0
+
+
+class Forward:
+    """f at x.
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    inputs : Inputs
+        Its arguments.
+    """
+
+    def __init__(self, f: Callable[..., Any], inputs: Inputs) -> None:
+        self._f = f
+        self.inputs = inputs
+        self.calls = Counter()
+        self.output: Any = None
+        self.outputs = Layout(())
+        self.value = np.zeros(0)
+        self.arithmetic = Arithmetic(inputs, self.value, spacing(_FLOAT64))
+
+    def begin(self) -> tuple[Any, ...]:
+        """Evaluate f at x for the first time; return the arguments that it was given.
+
+        Raises
+        ------
+        NotRealError
+            If f returns something that isn't real numbers; whatever f raises goes through.
+        """
+        args = self.inputs.guarded()
+        y = self._call(args)
+        for leaf in leaves(y):
+            if not is_real(leaf.value):
+                where = leaf.path and f" at {leaf.path}"
+                raise NotRealError(f"f must return real numbers, got {kind_of(leaf.value)}{where}")
+        self.output = copied(y)  # f may reuse the buffer that it returned
+        self.outputs = Layout.of((0, leaf.path, numeric(leaf.value)) for leaf in leaves(y))
+        self.value = self._flat_output(self.output)
+        eps = max((spacing(slot.dtype) for slot in self.outputs.slots), default=spacing(_FLOAT64))
+        self.arithmetic = Arithmetic(self.inputs, self.value, eps)
+        return args
+
+    def seek_float64(self) -> bool:
+        """Evaluate f in float64 from now on, where x is coarser and f allows it; say whether it does."""
+        if self.inputs.eps <= spacing(_FLOAT64):
+            return False
+        wide = self.inputs.widened()
+        try:
+            y = self._call(wide.original())
+        except Exception:  # noqa: BLE001 -- an f that takes no float64 is evaluated in its own precision
+            return False
+        parts = [np.asarray(leaf.value) for leaf in leaves(y)]
+        if [a.shape for a in parts] != [slot.shape for slot in self.outputs.slots]:
+            return False
+        if any(a.dtype != _FLOAT64 for a in parts):
+            return False
+        value = self._flat_output(y)
+        size = float(np.max(np.abs(self.value), initial=0.0))
+        difference = float(np.max(np.abs(value - self.value), initial=0.0))
+        if not difference <= _SAME_FUNCTION * self.arithmetic.eps * size:
+            return False
+        self.arithmetic = Arithmetic(wide, value, spacing(_FLOAT64), difference)
+        return True
+
+    def again(self) -> Array:
+        """Evaluate f at x once more."""
+        return self._flat_output(self._call(self.inputs.original()))
+
+    @property
+    def scalar(self) -> bool:
+        """Whether f returns one number."""
+        return self.outputs.size == 1 and self.outputs.slots[0].shape == ()
+
+    def unit(self, direction: Array) -> float:
+        """Return the t at which x + t·d is about x's own size away from x."""
+        inputs = self.arithmetic.inputs
+        return inputs.unit(direction, inputs.reach(direction))
+
+    def curve(self, direction: Array) -> Line:
+        """Return the curve t ↦ f(x + t·d), all outputs."""
+        return self._line(direction, lambda y: y, 0.0)
+
+    def _line(
+        self,
+        direction: Array,
+        view: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+        noise: float,
+    ) -> Line:
+        inputs = self.arithmetic.inputs
+        move = inputs.mover(direction)
+        extend = inputs.extender(direction)
+        reach = inputs.reach(direction)
+
+        def at(t: float) -> Array:
+            return view(self._sized(self._flat_output(self._f(*move(t)))))
+
+        def extended(t: Any) -> npt.NDArray[Any]:
+            y = self._f(*extend(t))
+            parts = [np.asarray(leaf.value).reshape(-1) for leaf in leaves(y)]
+            return view(self._sized(np.concatenate(parts)))
+
+        return Line(
+            at=at,
+            extended=extended if reach == _ENDLESS and inputs.extensible else None,
+            origin=view(self.arithmetic.value),
+            unit=inputs.unit(direction, reach),
+            reach=reach,
+            eps=self.arithmetic.eps,
+            argument_noise=inputs.eps * inputs.unit(direction, _ENDLESS),
+            depth=inputs.depth(direction),
+            noise=noise,
+            counter=self.calls,
+        )
+
+    def _call(self, args: tuple[Any, ...]) -> Any:
+        self.calls.calls += 1
+        return self._f(*args)
+
+    def _sized(self, flat: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if flat.size != self.outputs.size:
+            raise ValueError(f"f returns {flat.size} values here, {self.outputs.size} at x")
+        return flat
+
+    def _flat_output(self, y: Any) -> Array:
+        if isinstance(y, (np.ndarray, float)):  # the common case, without a walk through a tree
+            return np.array(y, dtype=np.float64).reshape(-1)  # a copy: f may reuse its buffer
+        return self.outputs.flatten(float64_of(leaf.value) for leaf in leaves(y))

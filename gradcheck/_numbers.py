@@ -1,0 +1,76 @@
+"""What counts as real numbers, from whichever library they come: NumPy, Python, mpmath, SymPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+_PLAIN = (int, float, np.integer, np.floating)
+
+
+class NotRealError(TypeError):
+    """A function returned something that can't be compared as real numbers."""
+
+
+def as_array(value: Any, name: str) -> npt.NDArray[Any]:
+    """Return value as an array, or raise with its name where it is ragged."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name} must hold real numbers in a regular shape: {error}") from error
+
+
+def real_array(x: Any, name: str) -> npt.NDArray[Any]:
+    """Return x as a finite floating-point array, or raise with its name.
+
+    Integers, bools and the numbers of mpmath and SymPy become float64.
+    """
+    a = as_array(x, name)
+    if a.dtype.kind in "iubO" and is_real(a):
+        a = float64_of(a)
+    if not np.issubdtype(a.dtype, np.floating):
+        raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
+    if not np.all(np.isfinite(a)):
+        bad = np.argwhere(~np.isfinite(a))[0].tolist()
+        raise ValueError(f"{name} must be finite, but entry {bad} is {a[tuple(bad)]}")
+    return a
+
+
+def is_real(value: Any) -> bool:
+    """Whether a leaf holds real numbers: of a real dtype, or objects that are high-precision reals."""
+    a = np.asarray(value)
+    if a.dtype.kind == "O":
+        return all(isinstance(item, _PLAIN) or is_precise(item) for item in a.flat)
+    return a.dtype.kind in "fiub"
+
+
+def is_precise(item: Any) -> bool:
+    """Whether an object is a real number of mpmath or SymPy (a constant expression included)."""
+    if hasattr(item, "_mpf_"):  # mpmath's mpf and SymPy's Float
+        return True
+    return bool(getattr(item, "is_number", False) and getattr(item, "is_real", False))
+
+
+def numeric(value: Any) -> npt.NDArray[Any]:
+    """Return a leaf as an array of a NumPy number type; high-precision objects are rounded to float64."""
+    a = np.asarray(value)
+    if a.dtype.kind == "O":
+        return np.array([float(item) for item in a.flat], dtype=np.float64).reshape(a.shape)
+    return a
+
+
+def float64_of(value: Any) -> Floats:
+    """Round a leaf's numbers to float64."""
+    return np.asarray(numeric(value), dtype=np.float64)
+
+
+def kind_of(value: Any) -> str:
+    """Say what a leaf holds, for messages."""
+    a = np.asarray(value)
+    if a.dtype.kind != "O":
+        return f"dtype {a.dtype}"
+    kinds = sorted({"None" if item is None else type(item).__name__ for item in a.flat})
+    return " and ".join(kinds) or "an empty array of objects"

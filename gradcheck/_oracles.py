@@ -1,0 +1,235 @@
+"""Better than differences where f allows it: the complex step, and differences at sixty digits.
+
+Both need f to take other numbers than floats, and both can be fooled by an f that takes them and
+does something else: discards the imaginary part, casts to a float inside, isn't analytic.  So they
+are asked only where differences left something to be wished for, and believed only if
+
+* the value at x is the same,
+* the derivative is steady: it approaches a limit with h² as the step shrinks from where f is smooth,
+* (complex step) the Cauchy–Riemann equations hold off the real axis,
+* f's noise is no more than an ordinary computation's: what rounds inside (float32, a cast, the
+  stop of an iteration) would round the derivative too.
+
+An oracle that passes all of that and yet disagrees with differences beyond both radii makes the
+radius as large as the disagreement.
+
+Squire & Trapp (1998), "Using complex variables to estimate derivatives of real functions".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck._ladder import CUBIC, ORDINARY, SIGMAS, Component, confidence
+from gradcheck._numbers import is_precise
+from gradcheck._search import Goal, search
+from gradcheck._singular import Found
+
+_TINY = 60  # steps of 2⁻⁶⁰: no truncation is left, and no underflow near
+_SCALES = (4, 9)
+# A derivative is a cubic to the last bit over this part of the scale on which it is analytic.
+_WIDE = 2.0**-7
+_NARROW = 2.0**-26  # many ulps of the argument
+_NEAR, _FAR = 5, 7  # places in the narrow and in the wide neighbourhood
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_STEADY = 1e-6  # relative change below which a derivative counts as steady whatever its trend
+_ANALYTIC = 2.0**-4
+_DIGITS = 60
+_NOISY = 64.0
+_NONE_EXISTS = ("jump", "domain")
+
+
+@dataclass(frozen=True, slots=True)
+class _Opinion:
+    """What an oracle says."""
+
+    oracle: str
+    value: float
+    radius: float
+
+
+def derivative(c: Component, goal: Goal) -> Found:
+    """Find the derivative of one component: by differences, and by another oracle where they leave the goal unmet."""
+    found = search(c, goal)
+    if c.line.extended is None or found.interval is not None or found.reason in _NONE_EXISTS:
+        return found
+    if found.radius <= max(goal.rtol * max(abs(found.value), found.scale), goal.atol):
+        return found
+    for ask in (complex_step, sixty_digits):
+        opinion = ask(c, found)
+        if opinion is not None:
+            return _reconciled(c, found, opinion)
+    return found
+
+
+def _reconciled(c: Component, found: Found, opinion: _Opinion) -> Found:
+    apart = abs(found.value - opinion.value)
+    noisy = found.noise > ORDINARY * c.base_noise()
+    # what rounds f's values more than arithmetic does rounds the oracle's derivative too
+    slack = _NOISY * found.noise / c.line.unit if noisy else 0.0
+    if apart > found.radius + opinion.radius + slack:
+        return replace(found, radius=apart + opinion.radius + slack, reason="disagreement")
+    if noisy or opinion.radius >= found.radius:
+        return found
+    return replace(
+        found,
+        value=opinion.value,
+        radius=opinion.radius,
+        reason="smooth",
+        oracle=opinion.oracle,
+    )
+
+
+# -- the complex step ------------------------------------------------------------------------------
+
+
+def complex_step(c: Component, found: Found) -> _Opinion | None:
+    """Return Im φ(ih)/h at a step so small that nothing is left of its truncation."""
+    unit = c.line.unit
+    centre = _imaginary_slope(c, 0.0, unit * 2.0**-_TINY)
+    scale = None if centre is None else _analytic_scale(c, found, centre)
+    if centre is None or scale is None:
+        return None
+    spread = _scatter(c, scale)
+    if spread is None:
+        return None
+    # a derivative is at best as good as its rounding, and as that of where it is taken
+    model = 4 * c.line.eps * (abs(centre) + found.scale)
+    return _Opinion("complex step", centre, SIGMAS * spread + model)
+
+
+def _scatter(c: Component, scale: float) -> float | None:
+    """Return an upper estimate of the derivative's rounding noise, from its scatter about a cubic near x.
+
+    It looks on two scales, since a stair of an inner rounding may be as narrow as an ulp or much
+    wider, and at places without symmetry: the rounding errors at x ± t are opposite to each other.
+    """
+    unit = c.line.unit
+    wide, narrow = scale * _WIDE, unit * _NARROW
+    places = [(math.fmod(j * _GOLDEN, 1.0) - 0.5) for j in range(1, _NEAR + _FAR + 1)]
+    widths = [narrow if j < _NEAR else wide for j in range(_NEAR + _FAR)]
+    t = c.uphill() * np.multiply(places, widths)
+    # steps of different mantissas, so that products with them round differently
+    found = [
+        _imaginary_slope(c, s, unit * 2.0 ** -(_TINY + p)) for s, p in zip(t, places, strict=True)
+    ]
+    if not all(g is not None and math.isfinite(g) for g in found):
+        return None
+    slopes = np.array(found, dtype=np.float64)
+    size = float(np.max(np.abs(slopes)))
+    if size == 0.0:
+        return 0.0
+    basis = np.vander(t / wide, CUBIC)
+    relative = slopes / size
+    residual = relative - basis @ np.linalg.lstsq(basis, relative, rcond=None)[0]
+    spread = math.sqrt(float(np.sum(residual**2)) / (t.size - CUBIC))
+    return confidence(t.size - CUBIC) * spread * size
+
+
+def _imaginary_slope(c: Component, t: float, h: float) -> float | None:
+    """Im φ(t + ih)/h, or None where f doesn't take complex numbers or says something else there."""
+    y = c.line.beyond(complex(t, h))
+    if y is None or y.dtype.kind != "c":
+        return None
+    return float(y[c.index].imag) / h
+
+
+def _analytic_scale(c: Component, found: Found, centre: float) -> float | None:
+    """Return a step on which f is analytic, and from which its derivative runs steadily down to the tiny one."""
+    y = c.line.beyond(complex(0.0, c.line.unit * 2.0**-_TINY))
+    if y is None or abs(float(y[c.index].real) - c.origin) > ORDINARY * c.base_noise():
+        return None
+    for step in _scales(c, found):
+        coarse, fine = (_imaginary_slope(c, 0.0, h) for h in (step, step / 2))
+        if coarse is None or fine is None:
+            return None
+        if _runs_to(coarse, fine, centre) and _cauchy_riemann(c, step):
+            return step
+    return None
+
+
+def _scales(c: Component, found: Found) -> tuple[float, ...]:
+    """Return steps on which φ may be smooth: coarse ones, and the one on which differences found it so.
+
+    The coarse ones come first: within one stair of an inner rounding everything looks smooth.
+    """
+    scales = tuple(c.line.unit * 2.0**-k for k in _SCALES)
+    if math.isfinite(found.step) and 0 < found.step < scales[-1]:
+        return (*scales, found.step)
+    return scales
+
+
+def _runs_to(coarse: float, fine: float, limit: float) -> bool:
+    """Whether slopes at h and h/2 lead to the limit as h² does, which leaves a third of their difference."""
+    if not (math.isfinite(coarse) and math.isfinite(fine)):
+        return False
+    size = max(abs(coarse), abs(fine), abs(limit))
+    return (
+        abs(fine - limit) <= max(abs(coarse - fine) / 1.5, _STEADY * size)
+        and abs(coarse - fine) <= 0.5 * size
+    )
+
+
+def _cauchy_riemann(c: Component, step: float) -> bool:
+    """Whether φ has the same derivative along the real and the imaginary axis at a point off the real one."""
+    half = step / 2
+    places = [complex(s, step) for s in (half, -half)] + [
+        complex(0, step + s) for s in (half, -half)
+    ]
+    values = [c.line.beyond(z) for z in places]
+    if any(v is None for v in values):
+        return False
+    east, west, north, south = (complex(v[c.index]) for v in values if v is not None)
+    real, imaginary = (east - west) / step, (north - south) / (1j * step)
+    noise = 2 * SIGMAS * c.base_noise() / step
+    return abs(real - imaginary) <= max(_ANALYTIC * (abs(real) + abs(imaginary)), noise)
+
+
+# -- sixty digits ----------------------------------------------------------------------------------
+
+
+def sixty_digits(c: Component, found: Found) -> _Opinion | None:
+    """Return a central difference at sixty digits, where there is room for steps of 2⁻⁶⁰."""
+    import mpmath
+
+    with mpmath.workdps(_DIGITS):
+        unit = mpmath.mpf(c.line.unit)
+        tiny = unit * mpmath.mpf(2) ** -_TINY
+        y = _precise(c, mpmath.mpf(0))
+        if y is None or abs(float(y) - c.origin) > ORDINARY * c.base_noise():
+            return None
+        fine, finer = _difference(c, 2 * tiny), _difference(c, tiny)
+        if fine is None or finer is None:
+            return None
+        value = float(finer)
+        for step in _scales(c, found):
+            h = mpmath.mpf(step)
+            coarse, near = _difference(c, h), _difference(c, h / 2)
+            if coarse is None or near is None:
+                return None
+            if _runs_to(float(coarse), float(near), value):
+                error = 4 * abs(float(finer - fine)) + c.line.eps * abs(value)
+                return _Opinion("mpmath", value, error)
+    return None
+
+
+def _difference(c: Component, h: Any) -> Any:
+    up, down = _precise(c, h), _precise(c, -h)
+    return None if up is None or down is None else (up - down) / (2 * h)
+
+
+def _precise(c: Component, t: Any) -> Any:
+    """Return φ(t) as an mpf, or None where f returns ordinary floats."""
+    import mpmath
+
+    y = c.line.beyond(t)
+    if y is None or y.dtype.kind != "O" or not is_precise(y[c.index]):
+        return None
+    value = y[c.index]
+    if hasattr(value, "evalf"):  # SymPy's
+        value = value.evalf(_DIGITS)
+    return mpmath.mpf(value)

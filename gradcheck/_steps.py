@@ -1,0 +1,52 @@
+"""How far to step from a point: an argument's natural size, the unit of a ladder of steps, its finest rung."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_OFF_GRID = 0.7390851332151607  # the root of cos t = t; any irrational number would do
+_SMALLEST_UNIT = 2.0**-1020  # so that the finest steps are not zero
+_ZERO_DEPTH = 120  # at x = 0 the argument's precision sets no end to the ladder
+
+
+def spacing(dtype: np.dtype[Any]) -> float:
+    """Machine epsilon of a floating dtype; that of float64 for integers."""
+    return float(np.finfo(dtype if np.issubdtype(dtype, np.floating) else np.float64).eps)
+
+
+def step_to(point: npt.NDArray[Any], along: npt.NDArray[Any], t: float) -> npt.NDArray[Any]:
+    """Return x + t·d in x's dtype."""
+    return np.asarray(point + point.dtype.type(t) * along, dtype=point.dtype)
+
+
+def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """How far each entry may move: its own size; for zeros the typical size of the others, or one."""
+    size = np.asarray(np.abs(x), dtype=np.float64)
+    if np.all(size):
+        return size
+    nonzero = size[size > 0]
+    typical = float(np.median(nonzero)) if nonzero.size else 1.0
+    return np.asarray(np.where(size > 0, size, typical), dtype=np.float64)
+
+
+def unit_of(point: npt.NDArray[Any], along: npt.NDArray[Any], reach: tuple[float, float]) -> float:
+    """Return the t at which the entry that moves most has moved by about its own size.
+
+    It is a power of two times a constant: scaling x by a power of two scales it exactly, and steps that halve from it
+    meet no function of period 2⁻ᵏ at the same phase again and again, as sin(2πkx) at x = 1 would be met.
+    """
+    moving = along != 0
+    relative = natural_size(point)[moving] / np.abs(along[moving].astype(np.float64))
+    unit = min(float(relative.min()), *(r for r in reach if r > 0))
+    return _OFF_GRID * max(2.0 ** math.floor(math.log2(unit)), _SMALLEST_UNIT)
+
+
+def depth_of(point: npt.NDArray[Any]) -> int:
+    """Return the finest rung: steps that the argument's precision still resolves to some bits."""
+    if not np.any(point):
+        return _ZERO_DEPTH
+    return round(-math.log2(spacing(point.dtype))) - 6
