@@ -146,10 +146,10 @@ def differentiate(
         line = forward.curve(along)
         goal = Goal(rtol)
         found = [derivative(Component(line, i), goal) for i in range(line.origin.size)]
-    return _assemble(forward, found)
+    return assemble(forward, found)
 
 
-def _assemble(forward: Forward, found: list[Found]) -> Estimate:
+def assemble(forward: Forward, found: list[Found]) -> Estimate:
     worst = max(found, key=lambda r: r.radius, default=None)
     (shape,) = (slot.shape for slot in forward.outputs.slots)
     values = np.array([r.value for r in found]).reshape(shape)

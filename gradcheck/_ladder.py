@@ -43,6 +43,7 @@ _NOISE_TRIPLES = 5
 ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 SIGMAS = 3.0  # how many standard deviations of noise a radius covers
 _TRUNCATION_SAFETY = 4.0
+_LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver leave
 _SMALLEST = 5e-324
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SCATTERED = 10
@@ -239,6 +240,11 @@ class Component:
         residual = relative - basis @ np.linalg.lstsq(basis, relative, rcond=None)[0]
         spread = math.sqrt(float(np.sum(residual**2)) / (_SCATTERED - CUBIC))
         return confidence(_SCATTERED - CUBIC) * spread * size
+
+    def credible(self, noise: float) -> bool:
+        """Whether φ may have that much noise: as large as φ itself, it is an oscillation too fast to be seen."""
+        values = [abs(y) for r in self.rungs.values() if r.finite for y in (r.plus, r.minus)]
+        return not noise > _LOUDEST * max(values, default=abs(self.origin))
 
     # -- windows ---------------------------------------------------------------------------------
 

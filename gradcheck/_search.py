@@ -32,6 +32,7 @@ from gradcheck._singular import (
     is_on_a_plateau,
     jumps,
     plateau,
+    rough,
     two_sides,
 )
 
@@ -74,6 +75,8 @@ def search(component: Component, goal: Goal) -> Found:
         )
     noise = component.fine_noise()
     best = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
+    if not component.credible(noise) and (best is None or best.rounding > best.truncation):
+        return rough(component, noise)
     if best is not None and _useful(best):
         sharp = best.truncation >= best.rounding or _sharp(best, goal)
         return found_in(component, best, "smooth" if sharp else "noise", noise)
@@ -153,7 +156,7 @@ def _best_window(c: Component, noise: float, goal: Goal) -> Window | None:
         noise = max(noise, c.irregularity(step / 3, step))
         best = c.window(best.start, noise) or best
     louder, certain = _noise_beyond(c, best, noise)
-    coarse = None if louder is None else _smallest(c, louder, goal)
+    coarse = None if louder is None or not c.credible(louder) else _smallest(c, louder, goal)
     if coarse is None or coarse.start >= best.start:
         return best
     if not (certain or _useful(coarse) or coarse.radius < best.radius):

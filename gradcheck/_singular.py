@@ -136,6 +136,11 @@ def two_sides(c: Component, best: Window | None, noise: float) -> Found:
         return Found(only.value, only.radius, "one-sided", noise, step, abs(only.value))
     if not c.known():
         return Found(math.nan, math.inf, "domain", noise, math.nan, c.scale())
+    return rough(c, noise)
+
+
+def rough(c: Component, noise: float) -> Found:
+    """Return the finest slope, of which nothing is known: no steps agree."""
     return Found(c.rungs[c.known()[-1]].slope, math.inf, "rough", noise, math.nan, c.scale())
 
 

@@ -158,3 +158,108 @@ def error_of(value: float, truth: mp.mpf) -> float:
         return math.inf
     with mp.workdps(DUAL_DIGITS):
         return float(abs(mp.mpf(value) - truth))
+
+
+# -- second derivatives ----------------------------------------------------------------------------
+
+
+def limit_curvature(text: str, x: float) -> mp.mpf:
+    """Differentiate twice by mpmath's difference quotients, which know nothing of the formula."""
+    code = _compiled(text)
+    with mp.workdps(LIMIT_DIGITS):
+        return mp.mpf(
+            mp.re(mp.diff(lambda t: mp.mpmathify(eval(code, MPMATH, {"x": t})), mp.mpf(x), 2))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Jet:
+    """A number and its first two derivatives, in mpmath."""
+
+    v: Any
+    d: Any
+    c: Any
+
+    def __add__(self, o: Any) -> Jet:
+        o = _jet(o)
+        return Jet(self.v + o.v, self.d + o.d, self.c + o.c)
+
+    def __neg__(self) -> Jet:
+        return Jet(-self.v, -self.d, -self.c)
+
+    def __sub__(self, o: Any) -> Jet:
+        return self + -_jet(o)
+
+    def __rsub__(self, o: Any) -> Jet:
+        return _jet(o) + -self
+
+    def __mul__(self, o: Any) -> Jet:
+        o = _jet(o)
+        return Jet(
+            self.v * o.v,
+            self.d * o.v + self.v * o.d,
+            self.c * o.v + 2 * self.d * o.d + self.v * o.c,
+        )
+
+    def __truediv__(self, o: Any) -> Jet:
+        o = _jet(o)
+        return self * o.chained(1 / o.v, -1 / o.v**2, 2 / o.v**3)
+
+    def __rtruediv__(self, o: Any) -> Jet:
+        return _jet(o) / self
+
+    def __pow__(self, n: int) -> Jet:
+        u = self.v
+        return self.chained(u**n, n * u ** (n - 1), n * (n - 1) * u ** (n - 2) if n > 1 else 0)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def chained(self, f: Any, slope: Any, bent: Any) -> Jet:
+        """Return g of this, given g and its derivatives at the value: (g∘u)″ = g″u′² + g′u″."""
+        return Jet(f, slope * self.d, bent * self.d**2 + slope * self.c)
+
+
+def _jet(o: Any) -> Jet:
+    return o if isinstance(o, Jet) else Jet(mp.mpf(o), mp.mpf(0), mp.mpf(0))
+
+
+def _jets(rule: Callable[[Any], tuple[Any, Any, Any]]) -> Callable[[Any], Jet]:
+    def lifted(u: Any) -> Jet:
+        u = _jet(u)
+        return u.chained(*rule(u.v))
+
+    return lifted
+
+
+def _tan(u: Any) -> tuple[Any, Any, Any]:
+    t = mp.tan(u)
+    return t, 1 + t * t, 2 * t * (1 + t * t)
+
+
+def _tanh(u: Any) -> tuple[Any, Any, Any]:
+    t, s = mp.tanh(u), mp.sech(u) ** 2
+    return t, s, -2 * t * s
+
+
+JET = {
+    "exp": _jets(lambda u: (mp.exp(u),) * 3),
+    "log": _jets(lambda u: (mp.log(u), 1 / u, -1 / u**2)),
+    "log1p": _jets(lambda u: (mp.log1p(u), 1 / (1 + u), -1 / (1 + u) ** 2)),
+    "sin": _jets(lambda u: (mp.sin(u), mp.cos(u), -mp.sin(u))),
+    "cos": _jets(lambda u: (mp.cos(u), -mp.sin(u), -mp.cos(u))),
+    "tan": _jets(_tan),
+    "tanh": _jets(_tanh),
+    "sqrt": _jets(lambda u: (mp.sqrt(u), 1 / (2 * mp.sqrt(u)), -1 / (4 * u * mp.sqrt(u)))),
+    "asin": _jets(
+        lambda u: (mp.asin(u), 1 / mp.sqrt(1 - u * u), u / ((1 - u * u) * mp.sqrt(1 - u * u)))
+    ),
+    "atanh": _jets(lambda u: (mp.atanh(u), 1 / (1 - u * u), 2 * u / (1 - u * u) ** 2)),
+}
+
+
+def jet_curvature(text: str, x: float) -> mp.mpf:
+    """Differentiate twice by the chain rule, at sixty digits."""
+    with mp.workdps(DUAL_DIGITS):
+        start = Jet(mp.mpf(x), mp.mpf(1), mp.mpf(0))
+        return mp.mpf(mp.re(_jet(eval(_compiled(text), JET, {"x": start})).c))
