@@ -152,7 +152,7 @@ def _rounding_of_zero(problem: Problem, direction: Array, found: Found, scale: f
     A gradient that vanishes because large terms cancel comes out as their rounding, and has no
     larger entries beside it to measure that against.  f's noise is the rounding of the same terms.
     """
-    noise = found.noise / problem.unit(direction)
+    noise = found.noise / problem.course(direction).unit
     return noise if scale <= 8 * noise else 0.0
 
 

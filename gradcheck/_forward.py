@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._domain import Array
-from gradcheck._inputs import Inputs
+from gradcheck._inputs import Course, Inputs
 from gradcheck._line import Counter, Line
 from gradcheck._numbers import NotRealError, float64_of, is_real, kind_of, numeric
 from gradcheck._steps import spacing
@@ -66,6 +66,7 @@ class Forward:
         self.outputs = Layout(())
         self.value = np.zeros(0)
         self.arithmetic = Arithmetic(inputs, self.value, spacing(_FLOAT64))
+        self._latest: tuple[Array, Course] | None = None
 
     def begin(self) -> tuple[Any, ...]:
         """Evaluate f at x for the first time; return the arguments that it was given.
@@ -108,6 +109,7 @@ class Forward:
         if not difference <= _SAME_FUNCTION * self.arithmetic.eps * size:
             return False
         self.arithmetic = Arithmetic(wide, value, spacing(_FLOAT64), difference)
+        self._latest = None
         return True
 
     def again(self) -> Array:
@@ -119,10 +121,11 @@ class Forward:
         """Whether f returns one number."""
         return self.outputs.size == 1 and self.outputs.slots[0].shape == ()
 
-    def unit(self, direction: Array) -> float:
-        """Return the t at which x + t·d is about x's own size away from x."""
-        inputs = self.arithmetic.inputs
-        return inputs.unit(direction, inputs.reach(direction))
+    def course(self, direction: Array) -> Course:
+        """Say how far, and in how fine steps, the numerical side can go along a direction."""
+        if self._latest is None or self._latest[0] is not direction:
+            self._latest = direction, self.arithmetic.inputs.course(direction)
+        return self._latest[1]
 
     def curve(self, direction: Array) -> Line:
         """Return the curve t ↦ f(x + t·d), all outputs."""
@@ -137,7 +140,7 @@ class Forward:
         inputs = self.arithmetic.inputs
         move = inputs.mover(direction)
         extend = inputs.extender(direction)
-        reach = inputs.reach(direction)
+        course = self.course(direction)
 
         def at(t: float) -> Array:
             return view(self._sized(self._flat_output(self._f(*move(t)))))
@@ -149,13 +152,13 @@ class Forward:
 
         return Line(
             at=at,
-            extended=extended if reach == _ENDLESS and inputs.extensible else None,
+            extended=extended if course.reach == _ENDLESS and inputs.extensible else None,
             origin=view(self.arithmetic.value),
-            unit=inputs.unit(direction, reach),
-            reach=reach,
+            unit=course.unit,
+            reach=course.reach,
             eps=self.arithmetic.eps,
-            argument_noise=inputs.eps * inputs.unit(direction, _ENDLESS),
-            depth=inputs.depth(direction),
+            argument_noise=course.argument_noise,
+            depth=course.depth,
             noise=noise,
             counter=self.calls,
         )

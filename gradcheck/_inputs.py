@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradcheck._domain import Array, Domain
 from gradcheck._numbers import real_array
-from gradcheck._steps import depth_of, spacing, step_to, unit_of
+from gradcheck._steps import depth_of, furthest, natural_size, spacing, step_to, unit_of
 from gradcheck._tree import (
     Layout,
     Leaf,
@@ -23,6 +24,29 @@ from gradcheck._tree import (
 )
 
 _FLOAT64 = np.dtype(np.float64)
+_ENDLESS = (math.inf, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The steps that a direction allows.
+
+    Parameters
+    ----------
+    reach : tuple of float
+        Largest t backward and forward that stay in every domain.
+    unit : float
+        The t at which x has moved by about its own size, or comes near the end of its reach.
+    argument_noise : float
+        By how much t is uncertain because x is rounded.
+    depth : int
+        The finest rung of a ladder that x's precision resolves.
+    """
+
+    reach: tuple[float, float]
+    unit: float
+    argument_noise: float
+    depth: int
 
 
 class Inputs:
@@ -62,6 +86,7 @@ class Inputs:
         self.layout = Layout.of(named)
         self.point = [a for _, _, a in named]
         self._domains = [domains.get(k) for k, _ in chosen]
+        self._natural_sizes: dict[int, Array] = {}
         self._labels = [_label(k, leaf) for k, leaf in chosen]
 
     def must_lie_in_domains(self) -> None:
@@ -187,16 +212,24 @@ class Inputs:
                 backward, forward = min(backward, b), min(forward, f)
         return backward, forward
 
-    def unit(self, direction: Array, reach: tuple[float, float]) -> float:
-        """Return the t at which the arguments have moved by about their size."""
+    def course(self, direction: Array) -> Course:
+        """Say how far, and in how fine steps, x can go along a flat direction."""
+        reach = self.reach(direction)
         parts = self.layout.split(direction)
-        units = [unit_of(x, d, reach) for x, d in zip(self.point, parts, strict=True) if np.any(d)]
-        return min(units)
+        moving = [k for k, d in enumerate(parts) if np.any(d)]
+        far = min(furthest(self._natural_size(k), parts[k]) for k in moving)
+        unit = unit_of(far, _ENDLESS)
+        return Course(
+            reach=reach,
+            unit=unit if reach == _ENDLESS else unit_of(far, reach),
+            argument_noise=self.eps * unit,
+            depth=min(depth_of(self.point[k]) for k in moving),
+        )
 
-    def depth(self, direction: Array) -> int:
-        """Return the finest useful rung along a flat direction."""
-        parts = self.layout.split(direction)
-        return min(depth_of(x) for x, d in zip(self.point, parts, strict=True) if np.any(d))
+    def _natural_size(self, k: int) -> Array:
+        if k not in self._natural_sizes:
+            self._natural_sizes[k] = natural_size(self.point[k])
+        return self._natural_sizes[k]
 
 
 def _is_floating(value: Any) -> bool:

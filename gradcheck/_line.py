@@ -148,8 +148,10 @@ class Line:
 
 def project(rows: Values, flat: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return ⟨v, y⟩ for each row v; a zero in v hides whatever y holds there."""
-    if flat.dtype.kind != "O" and np.all(np.isfinite(flat)):
-        return np.asarray(rows @ flat)
+    if flat.dtype.kind != "O":
+        out = np.asarray(rows @ flat)
+        if np.isfinite(out).all():
+            return out
     return np.array([np.dot(v[v != 0], flat[v != 0]) for v in rows])
 
 

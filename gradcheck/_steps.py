@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ _SMALLEST_UNIT = 2.0**-1020  # so that the finest steps are not zero
 _ZERO_DEPTH = 120  # at x = 0 the argument's precision sets no end to the ladder
 
 
+@lru_cache
 def spacing(dtype: np.dtype[Any]) -> float:
     """Machine epsilon of a floating dtype; that of float64 for integers."""
     return float(np.finfo(dtype if np.issubdtype(dtype, np.floating) else np.float64).eps)
@@ -33,15 +35,19 @@ def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.asarray(np.where(size > 0, size, typical), dtype=np.float64)
 
 
-def unit_of(point: npt.NDArray[Any], along: npt.NDArray[Any], reach: tuple[float, float]) -> float:
-    """Return the t at which the entry that moves most has moved by about its own size.
+def furthest(size: npt.NDArray[np.float64], along: npt.NDArray[Any]) -> float:
+    """Return the t at which x + t·d has first moved an entry by its natural size."""
+    with np.errstate(divide="ignore"):
+        return float(np.min(size / np.abs(along), initial=math.inf))
+
+
+def unit_of(furthest: float, reach: tuple[float, float]) -> float:
+    """Return the unit of a ladder of steps: about how far x can move without changing its character.
 
     It is a power of two times a constant: scaling x by a power of two scales it exactly, and steps that halve from it
     meet no function of period 2⁻ᵏ at the same phase again and again, as sin(2πkx) at x = 1 would be met.
     """
-    moving = along != 0
-    relative = natural_size(point)[moving] / np.abs(along[moving].astype(np.float64))
-    unit = min(float(relative.min()), *(r for r in reach if r > 0))
+    unit = min(furthest, *(r for r in reach if r > 0))
     return _OFF_GRID * max(2.0 ** math.floor(math.log2(unit)), _SMALLEST_UNIT)
 
 
