@@ -49,11 +49,13 @@ def check(
     x : array_like, or tuple
         One argument, or a tuple of positional arguments.  An argument is an array, a scalar, or a
         nested dict, list or tuple of arrays.  Integer arrays are taken for labels and not varied,
-        unless nothing in x is floating.
+        unless nothing in x is floating.  Complex entries vary as pairs of real numbers.
     grad, jac, vjp, jvp : callable
         Exactly one: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of
         f's shape followed by x's (or one per argument, or sparse); ``vjp(*x, v)`` with v in f's
         output shape, returns x's structure; ``jvp(*x, u)`` with u in x's structure, returns f's.
+        For complex numbers the real inner product Re Σ conj(a)·b is meant, as in PyTorch: df = Re Σ
+        conj(grad)·dx, and Re Σ conj(vjp(v))·u = Re Σ conj(v)·jvp(u).
     argnums : int or tuple of int, optional
         The arguments that the claim differentiates in; all by default.  With an int the claim
         returns one gradient, with a tuple a tuple of them.

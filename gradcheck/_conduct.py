@@ -121,7 +121,7 @@ def _change(a: Array, b: Array) -> float:
     if np.array_equal(a, b, equal_nan=True) or not a.size:
         return 0.0
     size = float(np.max(np.abs(a)))
-    difference = float(np.max(np.abs(np.subtract(a, b, dtype=np.float64))))
+    difference = float(np.max(np.abs(a - b)))
     return difference / size if size else float("inf")
 
 

@@ -8,8 +8,9 @@ of f are made.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -103,50 +104,35 @@ def _axes_of_size(problem: Problem, size: int) -> str:
     return ""
 
 
-def _rearrangements(problem: Problem) -> Iterator[tuple[Diagnosis, _Rearrange]]:
-    slots = problem.inputs.layout.slots
-    for k, slot in enumerate(slots):
+def _rearrangements(problem: Problem) -> Iterator[tuple[Diagnosis, Callable[[Array], Array]]]:
+    """Yield what one argument's gradient may have suffered, and how to undo it in the flat one."""
+    for k, slot in enumerate(problem.inputs.layout.slots):
         name = f"argument {slot.argument}{slot.path}"
+        if slot.parts == 2:
+            text = f"the gradient of {name} is conjugated (df = Re Σ conj(g)·dx is expected)"
+            yield Diagnosis("conjugate", text), _in_argument(problem, k, np.conj)
         if len(slot.shape) == 2 and slot.shape[0] == slot.shape[1] and slot.shape[0] > 1:
-            yield (
-                Diagnosis("transpose", f"the gradient of {name} is transposed"),
-                _Transposed(problem, k),
-            )
+            text = f"the gradient of {name} is transposed"
+            yield Diagnosis("transpose", text), _in_argument(problem, k, np.transpose)
         for axis, size in enumerate(slot.shape):
             for shift in (1, -1) if size > 2 else (1,) if size == 2 else ():
                 text = f"the gradient of {name} is shifted by {-shift:+d} along axis {axis}"
-                yield Diagnosis("shift", text), _Rolled(problem, k, axis, shift)
+                roll = partial(np.roll, shift=shift, axis=axis)
+                yield Diagnosis("shift", text), _in_argument(problem, k, roll)
 
 
-class _Rearrange:
-    """A rearrangement of one argument's gradient inside the flat one."""
+def _in_argument(
+    problem: Problem, k: int, rearrange: Callable[[Array], Array]
+) -> Callable[[Array], Array]:
+    """Return a flat gradient ↦ the same with the k-th leaf's part rearranged."""
+    layout = problem.inputs.layout
 
-    def __init__(self, problem: Problem, k: int) -> None:
-        self._slot = problem.inputs.layout.slots[k]
+    def apply(flat: Array) -> Array:
+        parts = layout.split(flat)
+        parts[k] = rearrange(parts[k])
+        return layout.flatten(parts)
 
-    def __call__(self, flat: Array) -> Array:
-        out = flat.copy()
-        part = flat[self._slot.start : self._slot.stop].reshape(self._slot.shape)
-        out[self._slot.start : self._slot.stop] = self.moved(part).reshape(-1)
-        return out
-
-    def moved(self, part: Array) -> Array:
-        """Return the rearranged gradient of the argument."""
-        raise NotImplementedError
-
-
-class _Transposed(_Rearrange):
-    def moved(self, part: Array) -> Array:
-        return part.T
-
-
-class _Rolled(_Rearrange):
-    def __init__(self, problem: Problem, k: int, axis: int, shift: int) -> None:
-        super().__init__(problem, k)
-        self._axis, self._shift = axis, shift
-
-    def moved(self, part: Array) -> Array:
-        return np.roll(part, self._shift, axis=self._axis)
+    return apply
 
 
 def _ignored_argument(problem: Problem, usable: Sequence[Comparison]) -> Diagnosis | None:

@@ -34,7 +34,12 @@ _BISECTIONS = 30  # to seven digits, of which the report shows two
 
 def power_of_two_size(x: Array) -> Array:
     """Return the natural size of each entry, rounded down to a power of two."""
-    _, exponent = np.frexp(natural_size(x))
+    return down_to_power_of_two(natural_size(x))
+
+
+def down_to_power_of_two(size: Array) -> Array:
+    """Round positive numbers down to powers of two."""
+    _, exponent = np.frexp(size)
     return np.asarray(np.ldexp(1.0, exponent - 1))
 
 

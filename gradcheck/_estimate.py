@@ -15,7 +15,7 @@ from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
 from gradcheck._ladder import Component
 from gradcheck._line import quiet
-from gradcheck._numbers import as_array, real_array
+from gradcheck._numbers import NotANumberError, as_array, is_real, kind_of, real_array
 from gradcheck._oracles import derivative
 from gradcheck._search import Goal
 from gradcheck._singular import Found
@@ -187,8 +187,15 @@ def at_point(f: Callable[[Any], Any], x: Any, *, domain: Domain | None) -> Forwa
     kept = (
         point.dtype.type(point) if isinstance(x, np.generic) else float(point) if scalar else point
     )
+
+    def real_valued(value: Any) -> npt.NDArray[Any]:
+        y = as_array(f(value), "f must return real numbers; its value")
+        if not (is_real(y) or np.iscomplexobj(value)):
+            raise NotANumberError(f"f must return real numbers, got {kind_of(y)}")
+        return y
+
     return Forward(
-        lambda value: as_array(f(value), "f must return real numbers; its value"),
+        real_valued,
         Inputs((kept,), (0,), {} if domain is None else {0: domain}),
     )
 

@@ -21,9 +21,9 @@ from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._directions import (
     MISS_PROBABILITY,
     detectable,
+    down_to_power_of_two,
     miss_gradient,
     miss_matrix,
-    power_of_two_size,
     signed,
 )
 from gradcheck._domain import Array
@@ -135,6 +135,10 @@ class Examination:
         if problem.seek_float64():
             native = max(problem.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
             self._notes.append(f"f was evaluated in float64 for the numerical side; x is {native}")
+        if problem.kind == "grad" and problem.outputs.is_complex:
+            raise TypeError(
+                "grad= is for an f that returns one real number, this one's is complex: use vjp="
+            )
         if problem.kind == "grad" and problem.outputs.size != 1:
             shape = problem.outputs.slots[0].shape
             raise TypeError(
@@ -202,7 +206,7 @@ class Examination:
     def _direction(self, support: Array | None = None) -> Array:
         inputs = self._problem.inputs
         if self._sizes is None:
-            self._sizes = inputs.layout.flatten([power_of_two_size(x) for x in inputs.point])
+            self._sizes = down_to_power_of_two(inputs.sizes)
         d = self._sizes * signed(self._rng, self._sizes.shape)
         if support is not None and not support.all():
             d = np.where(support, d, 0.0)

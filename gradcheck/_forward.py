@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gradcheck._domain import Array
 from gradcheck._inputs import Course, Inputs
 from gradcheck._line import Counter, Line
-from gradcheck._numbers import NotRealError, float64_of, is_real, kind_of, numeric
+from gradcheck._numbers import NotANumberError, is_numeric, kind_of, numeric
 from gradcheck._steps import spacing
 from gradcheck._tree import Layout, copied, leaves
 
@@ -73,15 +73,15 @@ class Forward:
 
         Raises
         ------
-        NotRealError
-            If f returns something that isn't real numbers; whatever f raises goes through.
+        NotANumberError
+            If f returns something that isn't numbers; whatever f raises goes through.
         """
         args = self.inputs.guarded()
         y = self._call(args)
         for leaf in leaves(y):
-            if not is_real(leaf.value):
+            if not is_numeric(leaf.value):
                 where = leaf.path and f" at {leaf.path}"
-                raise NotRealError(f"f must return real numbers, got {kind_of(leaf.value)}{where}")
+                raise NotANumberError(f"f must return numbers, got {kind_of(leaf.value)}{where}")
         self.output = copied(y)  # f may reuse the buffer that it returned
         self.outputs = Layout.of((0, leaf.path, numeric(leaf.value)) for leaf in leaves(y))
         self.value = self._flat_output(self.output)
@@ -101,7 +101,7 @@ class Forward:
         parts = [np.asarray(leaf.value) for leaf in leaves(y)]
         if [a.shape for a in parts] != [slot.shape for slot in self.outputs.slots]:
             return False
-        if any(a.dtype != _FLOAT64 for a in parts):
+        if any(a.dtype not in (np.float64, np.complex128) for a in parts):
             return False
         value = self._flat_output(y)
         size = float(np.max(np.abs(self.value), initial=0.0))
@@ -152,7 +152,7 @@ class Forward:
 
         return Line(
             at=at,
-            extended=extended if course.reach == _ENDLESS and inputs.extensible else None,
+            extended=extended if self._extensible(course) else None,
             origin=view(self.arithmetic.value),
             unit=course.unit,
             reach=course.reach,
@@ -162,6 +162,11 @@ class Forward:
             noise=noise,
             counter=self.calls,
         )
+
+    def _extensible(self, course: Course) -> bool:
+        """Whether f may be asked at complex and at finer numbers: all is real, in float64, and undeclared."""
+        real = not self.outputs.is_complex
+        return real and course.reach == _ENDLESS and self.arithmetic.inputs.extensible
 
     def _call(self, args: tuple[Any, ...]) -> Any:
         self.calls.calls += 1
@@ -173,6 +178,7 @@ class Forward:
         return flat
 
     def _flat_output(self, y: Any) -> Array:
-        if isinstance(y, (np.ndarray, float)):  # the common case, without a walk through a tree
-            return np.array(y, dtype=np.float64).reshape(-1)  # a copy: f may reuse its buffer
-        return self.outputs.flatten(float64_of(leaf.value) for leaf in leaves(y))
+        if isinstance(y, (np.ndarray, float)) and not self.outputs.is_complex:
+            # the common case, without a walk through a tree; a copy: f may reuse its buffer
+            return np.array(y, dtype=np.float64).reshape(-1)
+        return self.outputs.flatten(numeric(leaf.value) for leaf in leaves(y))

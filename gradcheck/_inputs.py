@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._domain import Array, Domain
-from gradcheck._numbers import real_array
+from gradcheck._numbers import number_array
 from gradcheck._steps import depth_of, furthest, natural_size, spacing, step_to, unit_of
 from gradcheck._tree import (
     Layout,
@@ -68,7 +68,7 @@ class Inputs:
     Raises
     ------
     TypeError
-        If a leaf to vary isn't made of real numbers.
+        If a leaf to vary isn't made of real or complex numbers.
     ValueError
         If it holds NaN or inf.
     """
@@ -82,11 +82,11 @@ class Inputs:
         floating = any(_is_floating(leaf.value) for _, leaf in found)
         self._varies = _is_floating if floating else _is_numeric
         chosen = [(k, leaf) for k, leaf in found if self._varies(leaf.value)]
-        named = [(k, leaf.path, real_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
+        named = [(k, leaf.path, number_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
         self.layout = Layout.of(named)
         self.point = [a for _, _, a in named]
         self._domains = [domains.get(k) for k, _ in chosen]
-        self._natural_sizes: dict[int, Array] = {}
+        self._sizes: Array | None = None
         self._labels = [_label(k, leaf) for k, leaf in chosen]
 
     def must_lie_in_domains(self) -> None:
@@ -96,13 +96,13 @@ class Inputs:
                 raise ValueError(f"{label} does not lie in its domain {domain}")
 
     def widened(self) -> Inputs:
-        """Return the same point with every varying leaf in float64."""
+        """Return the same point with every varying leaf in float64 (complex128)."""
         domains = {
             slot.argument: domain
             for slot, domain in zip(self.layout.slots, self._domains, strict=True)
             if domain is not None
         }
-        new = iter(a.astype(np.float64) for a in self.point)
+        new = iter(a.astype(np.result_type(a.dtype, np.float64)) for a in self.point)
         args = tuple(
             self._filled(arg, new, copied) if k in self.argnums else arg
             for k, arg in enumerate(self._args)
@@ -212,24 +212,27 @@ class Inputs:
                 backward, forward = min(backward, b), min(forward, f)
         return backward, forward
 
+    @property
+    def sizes(self) -> Array:
+        """How far each number may move: the natural size of its entry, as a flat vector."""
+        if self._sizes is None:
+            parts = zip(self.layout.slots, self.point, strict=True)
+            flat = [np.repeat(natural_size(x).reshape(-1), slot.parts) for slot, x in parts]
+            self._sizes = np.concatenate(flat) if flat else np.zeros(0)
+        return self._sizes
+
     def course(self, direction: Array) -> Course:
         """Say how far, and in how fine steps, x can go along a flat direction."""
         reach = self.reach(direction)
-        parts = self.layout.split(direction)
-        moving = [k for k, d in enumerate(parts) if np.any(d)]
-        far = min(furthest(self._natural_size(k), parts[k]) for k in moving)
+        far = furthest(self.sizes, direction)
         unit = unit_of(far, _ENDLESS)
+        slots = zip(self.layout.slots, self.point, strict=True)
         return Course(
             reach=reach,
             unit=unit if reach == _ENDLESS else unit_of(far, reach),
             argument_noise=self.eps * unit,
-            depth=min(depth_of(self.point[k]) for k in moving),
+            depth=min(depth_of(x) for s, x in slots if np.any(direction[s.start : s.stop])),
         )
-
-    def _natural_size(self, k: int) -> Array:
-        if k not in self._natural_sizes:
-            self._natural_sizes[k] = natural_size(self.point[k])
-        return self._natural_sizes[k]
 
 
 def _is_floating(value: Any) -> bool:

@@ -105,6 +105,7 @@ def _entry(
         claimed=final.claimed / step,
         numerical=found.value / step,
         radius=abs(found.radius / step),
+        part=problem.inputs.layout.part(position),
     )
 
 

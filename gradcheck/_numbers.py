@@ -11,8 +11,8 @@ Floats = npt.NDArray[np.float64]
 _PLAIN = (int, float, np.integer, np.floating)
 
 
-class NotRealError(TypeError):
-    """A function returned something that can't be compared as real numbers."""
+class NotANumberError(TypeError):
+    """A function returned something that isn't numbers."""
 
 
 def as_array(value: Any, name: str) -> npt.NDArray[Any]:
@@ -28,10 +28,18 @@ def real_array(x: Any, name: str) -> npt.NDArray[Any]:
 
     Integers, bools and the numbers of mpmath and SymPy become float64.
     """
+    a = number_array(x, name)
+    if a.dtype.kind == "c":
+        raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
+    return a
+
+
+def number_array(x: Any, name: str) -> npt.NDArray[Any]:
+    """Return x as a finite array of real or complex numbers, or raise with its name."""
     a = as_array(x, name)
-    if a.dtype.kind in "iubO" and is_real(a):
+    if a.dtype.kind in "iubO" and is_numeric(a):
         a = float64_of(a)
-    if not np.issubdtype(a.dtype, np.floating):
+    if not np.issubdtype(a.dtype, np.inexact):
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
     if not np.all(np.isfinite(a)):
         bad = np.argwhere(~np.isfinite(a))[0].tolist()
@@ -39,12 +47,17 @@ def real_array(x: Any, name: str) -> npt.NDArray[Any]:
     return a
 
 
-def is_real(value: Any) -> bool:
-    """Whether a leaf holds real numbers: of a real dtype, or objects that are high-precision reals."""
+def is_numeric(value: Any) -> bool:
+    """Whether a leaf holds numbers: of a NumPy number type, or objects that are high-precision reals."""
     a = np.asarray(value)
     if a.dtype.kind == "O":
         return all(isinstance(item, _PLAIN) or is_precise(item) for item in a.flat)
-    return a.dtype.kind in "fiub"
+    return a.dtype.kind in "fiubc"
+
+
+def is_real(value: Any) -> bool:
+    """Whether a leaf holds real numbers."""
+    return is_numeric(value) and np.asarray(value).dtype.kind != "c"
 
 
 def is_precise(item: Any) -> bool:
@@ -63,7 +76,7 @@ def numeric(value: Any) -> npt.NDArray[Any]:
 
 
 def float64_of(value: Any) -> Floats:
-    """Round a leaf's numbers to float64."""
+    """Round a leaf's real numbers to float64."""
     return np.asarray(numeric(value), dtype=np.float64)
 
 

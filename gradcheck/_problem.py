@@ -17,10 +17,11 @@ from gradcheck._domain import Array
 from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
 from gradcheck._line import Counter, Line, project, rounding
-from gradcheck._numbers import NotRealError
+from gradcheck._numbers import NotANumberError
 from gradcheck._report import Outcome, Reason
 from gradcheck._tree import (
     Layout,
+    Slot,
     copied,
     describe,
     identical,
@@ -97,11 +98,11 @@ class Problem(Forward):
         Raises
         ------
         Violation
-            If f raises, mutates its arguments or returns something that isn't real numbers.
+            If f raises, mutates its arguments or returns something that isn't numbers.
         """
         try:
             args = super().begin()
-        except NotRealError as error:
+        except NotANumberError as error:
             raise undecided(Reason.DTYPE, str(error)) from error
         except Exception as error:
             raise undecided(
@@ -156,6 +157,8 @@ class Problem(Forward):
         if self._jacobian is None:
             if len(self.outputs.slots) != 1 or self.outputs.slots[0].path:
                 raise TypeError("jac= needs an f that returns one array or scalar; use vjp=")
+            if self.outputs.is_complex or self.inputs.layout.is_complex:
+                raise TypeError("jac= is for real numbers; for complex ones use vjp= or jvp=")
             claimed = self._ask()
             rows = self.outputs.size
             shape = self.outputs.slots[0].shape
@@ -165,7 +168,7 @@ class Problem(Forward):
             ):
                 block = leaf.toarray() if hasattr(leaf, "toarray") else np.asarray(leaf)
                 where = f"the Jacobian of argument {slot.argument}{slot.path}"
-                _check_array(block, (*shape, *slot.shape), where)
+                _check_array(block, (*shape, *slot.shape), where, "real")
                 parts.append(block.reshape(rows, -1).astype(np.float64))
             self._jacobian = np.concatenate(parts, axis=1)
         return self._jacobian
@@ -198,7 +201,8 @@ class Problem(Forward):
             self.inputs.layout.slots, self._leaves_of(out, f"the {self.kind}"), strict=True
         ):
             a = np.asarray(leaf)
-            _check_array(a, slot.shape, f"the gradient of argument {slot.argument}{slot.path}")
+            what = f"the gradient of argument {slot.argument}{slot.path}"
+            _check_array(a, slot.shape, what, _numbers_of(slot))
             parts.append(a)
         return self.inputs.layout.flatten(parts)
 
@@ -222,7 +226,7 @@ class Problem(Forward):
             )
         parts = [np.asarray(a) for a in in_order_of(pattern, out)]
         for a, slot in zip(parts, layout.slots, strict=True):
-            _check_array(a, slot.shape, f"{what}{slot.path}")
+            _check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
         return layout.flatten(parts)
 
     def _shaped_output(self, cotangent: Array) -> Any:
@@ -230,9 +234,13 @@ class Problem(Forward):
         return rebuild(self.output, (like(next(parts), leaf.value) for leaf in leaves(self.output)))
 
 
-def _check_array(a: Array, shape: tuple[int, ...], what: str) -> None:
-    if a.dtype.kind not in "fiub":
-        raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected real numbers")
+def _numbers_of(slot: Slot) -> str:
+    return "complex" if slot.parts == 2 else "real"
+
+
+def _check_array(a: Array, shape: tuple[int, ...], what: str, numbers: str) -> None:
+    if a.dtype.kind not in ("fiubc" if numbers == "complex" else "fiub"):
+        raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected {numbers} numbers")
     if a.shape != shape:
         raise failure(Reason.SHAPE, f"{what} has shape {a.shape}, expected {shape}")
     if not np.all(np.isfinite(a)):

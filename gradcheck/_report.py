@@ -63,6 +63,8 @@ class WrongEntry:
     claimed, numerical, radius : float
         The claimed value, the numerical one, and the radius that is meant to contain the latter's
         error.
+    part : str
+        ``real`` or ``imag`` for an entry of a complex array, else empty.
     """
 
     argument: int
@@ -72,12 +74,13 @@ class WrongEntry:
     claimed: float
     numerical: float
     radius: float
+    part: str = ""
 
     @property
     def label(self) -> str:
         """How the report names the entry, such as ``x0['w'][3, 17]``."""
         where = f"[{', '.join(map(str, self.index))}]" if self.index else ""
-        return f"x{self.argument}{self.path}{where}"
+        return f"x{self.argument}{self.path}{where}{self.part and '.' + self.part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Diagnosis:
     Parameters
     ----------
     kind : str
-        One word: ``sign``, ``factor``, ``transpose``, ``diagonal``, ``upstream``, ``reduction``,
+        One word: ``sign``, ``factor``, ``transpose``, ``conjugate``, ``diagonal``, ``upstream``, ``reduction``,
         ``shift``, ``entry``, ``row``, ``argument``, ``precision``, ``zero``.
     sentence : str
         What a person reads.
@@ -206,6 +209,7 @@ class Report:
                     "argument": e.argument,
                     "path": e.path,
                     "index": list(e.index),
+                    "part": e.part,
                     "output": None if e.output is None else list(e.output),
                     "claimed": _json_number(e.claimed),
                     "numerical": _json_number(e.numerical),

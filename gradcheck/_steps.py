@@ -16,8 +16,8 @@ _ZERO_DEPTH = 120  # at x = 0 the argument's precision sets no end to the ladder
 
 @lru_cache
 def spacing(dtype: np.dtype[Any]) -> float:
-    """Machine epsilon of a floating dtype; that of float64 for integers."""
-    return float(np.finfo(dtype if np.issubdtype(dtype, np.floating) else np.float64).eps)
+    """Machine epsilon of a floating or complex dtype; that of float64 for integers."""
+    return float(np.finfo(dtype if np.issubdtype(dtype, np.inexact) else np.float64).eps)
 
 
 def step_to(point: npt.NDArray[Any], along: npt.NDArray[Any], t: float) -> npt.NDArray[Any]:

@@ -118,7 +118,7 @@ def describe(tree: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where one leaf lies in a flat vector."""
+    """Where one leaf lies in a flat vector; a complex one takes two places per entry, Re and Im."""
 
     argument: int
     path: str
@@ -127,9 +127,14 @@ class Slot:
     dtype: np.dtype[Any]
 
     @property
+    def parts(self) -> int:
+        """Real numbers per entry."""
+        return 2 if self.dtype.kind == "c" else 1
+
+    @property
     def stop(self) -> int:
         """One past its last position."""
-        return self.start + math.prod(self.shape)
+        return self.start + self.parts * math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ class Layout:
         start = 0
         for argument, path, a in named:
             slots.append(Slot(argument, path, start, a.shape, a.dtype))
-            start += a.size
+            start = slots[-1].stop
         return cls(tuple(slots))
 
     @property
@@ -153,22 +158,44 @@ class Layout:
         """The length of the flat vector."""
         return self.slots[-1].stop if self.slots else 0
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether any leaf is."""
+        return any(slot.parts == 2 for slot in self.slots)
+
     def flatten(self, arrays: Iterable[Array]) -> Array:
         """Concatenate arrays, one per slot, as float64."""
-        parts = [np.asarray(a, dtype=np.float64).reshape(-1) for a in arrays]
+        flat = [_real_parts(a, slot) for a, slot in zip(arrays, self.slots, strict=True)]
         # always a new array: a claim may overwrite the one that it returned
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return np.concatenate(flat) if flat else np.zeros(0)
 
     def split(self, flat: Array) -> list[Array]:
         """Cut a flat vector into arrays of the slots' shapes and dtypes."""
         return [
-            flat[s.start : s.stop].reshape(s.shape).astype(s.dtype, copy=False) for s in self.slots
+            (flat if s.parts == 1 else np.ascontiguousarray(flat))[s.start : s.stop]
+            .view(np.complex128 if s.parts == 2 else np.float64)
+            .reshape(s.shape)
+            .astype(s.dtype, copy=False)
+            for s in self.slots
         ]
 
     def locate(self, position: int) -> tuple[Slot, tuple[int, ...]]:
         """Return the slot of a flat position and the index in it."""
         for slot in self.slots:
             if slot.start <= position < slot.stop:
-                index = np.unravel_index(position - slot.start, slot.shape)
+                index = np.unravel_index((position - slot.start) // slot.parts, slot.shape)
                 return slot, tuple(int(i) for i in index)
         raise IndexError(f"position {position} of {self.size}")
+
+    def part(self, position: int) -> str:
+        """Name the part of a complex entry that a flat position is; empty for real ones."""
+        slot, _ = self.locate(position)
+        if slot.parts == 1:
+            return ""
+        return "imag" if (position - slot.start) % 2 else "real"
+
+
+def _real_parts(a: Array, slot: Slot) -> Array:
+    if slot.parts == 1:
+        return np.asarray(a, dtype=np.float64).reshape(-1)
+    return np.ascontiguousarray(a, dtype=np.complex128).reshape(-1).view(np.float64)
