@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gradcheck._case import Argument, Case, Elementwise
     from gradcheck._check import assert_gradient, check
-    from gradcheck._domain import Classes, Domain, Interval, Simplex
+    from gradcheck._domain import (
+        Classes,
+        Domain,
+        Interval,
+        PositiveDefinite,
+        Simplex,
+        Symmetric,
+    )
     from gradcheck._estimate import Estimate, differentiate
     from gradcheck._report import GradientError, Outcome, Reason, Report
     from gradcheck._suite import check_case
@@ -29,9 +36,11 @@ _HOME = {
     "GradientError": "_report",
     "Interval": "_domain",
     "Outcome": "_report",
+    "PositiveDefinite": "_domain",
     "Reason": "_report",
     "Report": "_report",
     "Simplex": "_domain",
+    "Symmetric": "_domain",
     "assert_gradient": "_check",
     "check": "_check",
     "check_case": "_suite",
@@ -48,9 +57,11 @@ __all__ = [
     "GradientError",
     "Interval",
     "Outcome",
+    "PositiveDefinite",
     "Reason",
     "Report",
     "Simplex",
+    "Symmetric",
     "assert_gradient",
     "check",
     "check_case",

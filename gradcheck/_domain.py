@@ -200,3 +200,94 @@ class Classes:
         """No step stays inside: zero."""
         del x, direction
         return 0.0, 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Symmetric:
+    """Real symmetric matrices (or stacks of them, in the last two axes).
+
+    Directions are symmetric too, so that a gradient is judged by its symmetric part: the two usual
+    conventions, the symmetric gradient and the one in unrelated entries, agree on these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Symmetric().tangent(np.eye(2), np.array([[0.0, 1.0], [0.0, 0.0]]))
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    """
+
+    @property
+    def differentiable(self) -> bool:
+        """True, along symmetric directions."""
+        return True
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
+        """Draw the symmetric part of a standard normal matrix."""
+        del sizes
+        return _symmetric_part(rng.standard_normal(shape))
+
+    def contains(self, x: Array) -> bool:
+        """Whether the matrices are square and exactly symmetric."""
+        return _is_square(x) and bool(np.array_equal(x, np.swapaxes(x, -1, -2)))
+
+    def tangent(self, x: Array, direction: Array) -> Array:
+        """Return the symmetric part."""
+        del x
+        return _symmetric_part(direction)
+
+    def reach(self, x: Array, direction: Array) -> tuple[float, float]:
+        """No end in sight."""
+        del x, direction
+        return math.inf, math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class PositiveDefinite:
+    """Real symmetric positive definite matrices (or stacks of them, in the last two axes).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PositiveDefinite().reach(np.diag([2.0, 3.0]), np.diag([1.0, -1.0]))
+    (2.0, 3.0)
+    """
+
+    @property
+    def differentiable(self) -> bool:
+        """True, along symmetric directions."""
+        return True
+
+    def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
+        """Draw A·Aᵀ/n + I/4 for a standard normal A: condition numbers of some tens."""
+        del sizes
+        a = rng.standard_normal(shape)
+        n = shape[-1]
+        return _symmetric_part(a @ np.swapaxes(a, -1, -2) / n + np.eye(n) / 4)
+
+    def contains(self, x: Array) -> bool:
+        """Whether the matrices are exactly symmetric and have positive eigenvalues."""
+        return Symmetric().contains(x) and bool(np.all(np.linalg.eigvalsh(x) > 0))
+
+    def tangent(self, x: Array, direction: Array) -> Array:
+        """Return the symmetric part."""
+        return Symmetric().tangent(x, direction)
+
+    def reach(self, x: Array, direction: Array) -> tuple[float, float]:
+        """Distance to the first singular matrix: the largest eigenvalues of ∓L⁻¹·D·L⁻ᵀ for x = L·Lᵀ."""
+        lower = np.linalg.cholesky(x.astype(np.float64))
+        half = np.linalg.solve(lower, direction.astype(np.float64))
+        growth = np.linalg.eigvalsh(
+            _symmetric_part(np.linalg.solve(lower, np.swapaxes(half, -1, -2)))
+        )
+        fastest = float(growth.max(initial=0.0)), float((-growth).max(initial=0.0))
+        backward, forward = (1 / g if g > 0 else math.inf for g in fastest)
+        return backward, forward
+
+
+def _symmetric_part(a: Array) -> Array:
+    return np.asarray((a + np.swapaxes(a, -1, -2)) / 2)
+
+
+def _is_square(x: Array) -> bool:
+    return x.ndim >= 2 and x.shape[-1] == x.shape[-2]

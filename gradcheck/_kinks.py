@@ -43,6 +43,7 @@ def find_kinks(problem: Problem, found: Comparison, rtol: float) -> list[Compari
 def _along(problem: Problem, found: Comparison, positions: Array, rtol: float) -> Comparison:
     direction = np.zeros_like(found.direction)
     direction[positions] = found.direction[positions]
+    direction = problem.inputs.tangent(direction)
     (c,) = compare(problem, "kink", direction, found.cotangent[None, :], rtol)
     return c
 

@@ -1,5 +1,8 @@
 """Which entries are wrong: group testing on a direction that a claim failed.
 
+Inside a domain that constrains directions (a simplex, symmetric matrices) an entry stands for its
+projection: what is claimed and found there is an entry of the projected gradient.
+
 Derivatives are additive over the entries of a direction, so the disagreement of a group is the sum
 of those of its parts. A group that disagrees is halved; one half is measured and the other follows
 by subtraction.  One wrong entry among n takes about log₂ n measurements; k of them k·log₂(n/k).
@@ -37,23 +40,26 @@ def locate(
     """Return up to `most` wrong entries behind a failed comparison, worst first."""
     limit = problem.calls.calls + _EVALUATIONS
     entries: list[WrongEntry] = []
-    stack = [_Group(np.flatnonzero(failed.direction), failed)]
+    along = failed.direction
+    stack = [_Group(np.flatnonzero(along), failed)]
     while stack and len(entries) < most and problem.calls.calls < limit:
         group = stack.pop()
         if group.positions.size == 1:
-            entry = _entry(problem, int(group.positions[0]), group.comparison, rtol)
+            entry = _entry(
+                problem, along, int(group.positions[0]), group.comparison.cotangent, rtol
+            )
             if entry is not None:
                 entries.append(entry)
             continue
-        halves = [g for g in _halves(problem, group, rtol) if not g.comparison.agrees]
+        halves = [g for g in _halves(problem, along, group, rtol) if not g.comparison.agrees]
         stack += sorted(halves, key=lambda g: g.comparison.excess)
     return tuple(sorted(entries, key=lambda e: -abs(e.claimed - e.numerical)))
 
 
-def _halves(problem: Problem, group: _Group, rtol: float) -> list[_Group]:
+def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[_Group]:
     middle = group.positions.size // 2
     parts = group.positions[:middle], group.positions[middle:]
-    directions = [_masked(group.comparison.direction, p) for p in parts]
+    directions = [_part_of(problem, along, p) for p in parts]
     v = group.comparison.cotangent
     # whose part of the disagreement it is needs no more than a fraction of it
     whole = group.comparison.found
@@ -71,6 +77,11 @@ def _halves(problem: Problem, group: _Group, rtol: float) -> list[_Group]:
     return [_Group(p, c) for p, c in zip(parts, (first, second), strict=True)]
 
 
+def _part_of(problem: Problem, along: Array, positions: Array) -> Array:
+    """Return the part of a direction in some entries; the projection is linear, so parts still add up."""
+    return problem.inputs.tangent(_masked(along, positions))
+
+
 def _masked(direction: Array, positions: Array) -> Array:
     out = np.zeros_like(direction)
     out[positions] = direction[positions]
@@ -78,21 +89,21 @@ def _masked(direction: Array, positions: Array) -> Array:
 
 
 def _entry(
-    problem: Problem, position: int, comparison: Comparison, rtol: float
+    problem: Problem, along: Array, position: int, v: Array, rtol: float
 ) -> WrongEntry | None:
     """Measure one entry by itself; for a vector f single out the output that is most wrong."""
-    d = _masked(comparison.direction, np.array([position]))
+    d = _part_of(problem, along, np.array([position]))
+    size = float(along[position])
     slot, index = problem.inputs.layout.locate(position)
-    v = comparison.cotangent
     if problem.scalar:
         (found,) = numerical(problem, d, v[None, :])
-        step = float(d[position] * v[0])
+        step = size * float(v[0])
         output = None
     else:
         curve = problem.curve(d)
         j, v = _worst_output(problem, curve, d, v, rtol)
         found = _along(curve, v)
-        step = float(d[position] * v[j])
+        step = size * float(v[j])
         output = problem.outputs.locate(j)[1]
     final = judged(problem, "entry", d, v, found, rtol)
     if final.agrees:

@@ -1,0 +1,117 @@
+"""Domains that constrain directions: a check stays inside them to the last evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import Domain, Outcome, PositiveDefinite, Simplex, Symmetric, check
+
+
+def sampled(domain: Domain, *shape: int) -> Any:
+    return domain.sample(np.random.default_rng(3), shape, {})
+
+
+def log_determinant(a: Any) -> Any:
+    return np.sum(np.linalg.slogdet(a)[1])
+
+
+def entropy(p: Any) -> Any:
+    return -np.sum(p * np.log(p))
+
+
+def largest_eigenvalue(a: Any) -> Any:
+    return np.linalg.eigvalsh(a)[-1]
+
+
+def its_gradient(a: Any) -> Any:
+    v = np.linalg.eigh(a)[1][:, -1]
+    return np.outer(v, v)
+
+
+def triangular(a: Any) -> Any:
+    """Return the gradient in the n(n+1)/2 unrelated entries, spread over the lower triangle."""
+    inverse = np.linalg.inv(a)
+    return np.tril(2 * inverse) - np.diag(np.diag(inverse))
+
+
+CASES: list[tuple[Any, Domain, Any, Any]] = [
+    (log_determinant, PositiveDefinite(), sampled(PositiveDefinite(), 5, 5), np.linalg.inv),
+    (log_determinant, PositiveDefinite(), sampled(PositiveDefinite(), 3, 4, 4), np.linalg.inv),
+    (log_determinant, PositiveDefinite(), sampled(PositiveDefinite(), 5, 5), triangular),
+    (log_determinant, PositiveDefinite(), 1e-9 * sampled(PositiveDefinite(), 5, 5), np.linalg.inv),
+    (largest_eigenvalue, Symmetric(), sampled(Symmetric(), 6, 6), its_gradient),
+    (entropy, Simplex(), sampled(Simplex(), 4, 7), lambda p: -np.log(p) - 1),
+]
+
+
+@pytest.mark.parametrize(("f", "domain", "x", "grad"), CASES)
+def test_right_gradients_pass_inside(f: Any, domain: Domain, x: Any, grad: Any) -> None:
+    seen: list[bool] = []
+
+    def spied(a: Any) -> Any:
+        seen.append(domain.contains(a))
+        return f(a)
+
+    report = check(spied, x, grad=grad, domain=domain, rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
+    assert all(seen)
+    assert len(seen) == report.evaluations
+
+
+@pytest.mark.parametrize(("f", "domain", "x", "grad"), CASES)
+def test_wrong_entries_are_located_inside(f: Any, domain: Domain, x: Any, grad: Any) -> None:
+    seen: list[bool] = []
+    place = (*(1 for _ in x.shape[:-1]), 2)
+
+    def spied(a: Any) -> Any:
+        seen.append(domain.contains(a))
+        return f(a)
+
+    def wrong(a: Any) -> Any:
+        g = grad(a)
+        g[place] += 0.5 * np.max(np.abs(g))
+        return g
+
+    report = check(spied, x, grad=wrong, domain=domain, rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert all(seen)
+    assert place in {e.index for e in report.wrong_entries}
+
+
+def test_half_a_symmetric_gradient_is_wrong() -> None:
+    a = sampled(PositiveDefinite(), 5, 5)
+    report = check(
+        log_determinant,
+        a,
+        grad=lambda a: np.tril(np.linalg.inv(a)),
+        domain=PositiveDefinite(),
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("domain", "outside"),
+    [
+        (Symmetric(), np.array([[1.0, 2.0], [0.0, 1.0]])),
+        (Symmetric(), np.ones((2, 3))),
+        (PositiveDefinite(), np.diag([1.0, -1.0])),
+        (PositiveDefinite(), np.array([1.0, 2.0])),
+        (Simplex(), np.array([0.5, 0.6])),
+    ],
+)
+def test_points_outside_are_refused(domain: Domain, outside: Any) -> None:
+    with pytest.raises(ValueError, match=r"argument 0 does not lie in its domain"):
+        check(np.sum, outside, grad=np.ones_like, domain=domain)
+
+
+def test_reach_ends_where_a_matrix_becomes_singular() -> None:
+    a, d = sampled(PositiveDefinite(), 6, 6), sampled(Symmetric(), 6, 6)
+    backward, forward = PositiveDefinite().reach(a, d)
+    for t, inside in [(0.999 * forward, True), (1.001 * forward, False)]:
+        assert PositiveDefinite().contains(a + t * d) is inside
+    for t, inside in [(-0.999 * backward, True), (-1.001 * backward, False)]:
+        assert PositiveDefinite().contains(a + t * d) is inside
