@@ -12,6 +12,7 @@ from gradcheck._case import ClaimKind
 from gradcheck._domain import Domain
 from gradcheck._examine import Settings, examine
 from gradcheck._inputs import Inputs
+from gradcheck._pair import examine_pair
 from gradcheck._record import notify
 from gradcheck._report import GradientError, Outcome, Report
 
@@ -51,9 +52,10 @@ def check(
         nested dict, list or tuple of arrays.  Integer arrays are taken for labels and not varied,
         unless nothing in x is floating.  Complex entries vary as pairs of real numbers.
     grad, jac, vjp, jvp : callable
-        Exactly one: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of
+        One of them: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of
         f's shape followed by x's (or one per argument, or sparse); ``vjp(*x, v)`` with v in f's
         output shape, returns x's structure; ``jvp(*x, u)`` with u in x's structure, returns f's.
+        Or a vjp and a jvp: each is checked, and they must be adjoint, ⟨vjp(v), u⟩ = ⟨v, jvp(u)⟩.
         For complex numbers the real inner product Re Σ conj(a)·b is meant, as in PyTorch: df = Re Σ
         conj(grad)·dx, and Re Σ conj(vjp(v))·u = Re Σ conj(v)·jvp(u).
     argnums : int or tuple of int, optional
@@ -95,7 +97,7 @@ def check(
     >>> report.outcome, report.wrong_entries[0].index
     (<Outcome.FAIL: 'fail'>, (1,))
     """
-    kind, claim = _only_claim(grad=grad, jac=jac, vjp=vjp, jvp=jvp)
+    claims = _claims(grad=grad, jac=jac, vjp=vjp, jvp=jvp)
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}")
     if mode not in ("fast", "full"):
@@ -114,7 +116,19 @@ def check(
         seed=seed_of(rng),
         workers=workers,
     )
-    return examine(f, inputs, kind, claim, bare=bare, settings=settings, every_entry=mode == "full")
+    every_entry = mode == "full"
+    if len(claims) == 2:
+        return examine_pair(
+            f,
+            inputs,
+            claims["vjp"],
+            claims["jvp"],
+            bare=bare,
+            settings=settings,
+            every_entry=every_entry,
+        )
+    ((kind, claim),) = claims.items()
+    return examine(f, inputs, kind, claim, bare=bare, settings=settings, every_entry=every_entry)
 
 
 def assert_gradient(
@@ -188,15 +202,18 @@ def seed_of(rng: Rng) -> int:
     raise TypeError(f"rng must be a non-negative int, a numpy Generator or None, got {rng!r}")
 
 
-def _only_claim(**claims: Callable[..., Any] | None) -> tuple[ClaimKind, Callable[..., Any]]:
+def _claims(**claims: Callable[..., Any] | None) -> dict[ClaimKind, Callable[..., Any]]:
+    """Return the given claims: one, or a vjp and a jvp."""
     given = {kind: claim for kind, claim in claims.items() if claim is not None}
-    if len(given) != 1:
+    if len(given) != 1 and given.keys() != {"vjp", "jvp"}:
         got = ", ".join(given) or "none"
-        raise TypeError(f"give exactly one of grad=, jac=, vjp= and jvp=, got {got}")
-    ((kind, claim),) = given.items()
-    if not callable(claim):
-        raise TypeError(f"{kind} must be callable, got {type(claim).__name__}")
-    return kind, claim  # type: ignore[return-value]  # the keys above are the claim kinds
+        raise TypeError(
+            f"give exactly one of grad=, jac=, vjp= and jvp=, or a vjp and a jvp; got {got}"
+        )
+    for kind, claim in given.items():
+        if not callable(claim):
+            raise TypeError(f"{kind} must be callable, got {type(claim).__name__}")
+    return given  # type: ignore[return-value]  # the keys above are the claim kinds
 
 
 def _argument_numbers(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._domain import Array
-from gradcheck._problem import Problem, failure, undecided
+from gradcheck._problem import Problem, failure, is_sparse, undecided
 from gradcheck._report import Reason
 
 _SAME = 1e-9  # two runs of a parallel sum may differ in the last digits
@@ -86,7 +86,7 @@ class Witnessed:
         self._problem = problem
         self._probe = probe
         self._held = problem.answer(probe)
-        self._copy = [np.array(_dense(a)) for a in self._held]
+        self._copy = [np.array(_plain(a)) for a in self._held]
 
     def still_holds(self) -> None:
         """Ask again, after f has been evaluated elsewhere, and compare.
@@ -97,14 +97,14 @@ class Witnessed:
             If the array returned first has changed since, or the same question has another answer.
         """
         for held, copy in zip(self._held, self._copy, strict=True):
-            if not np.array_equal(_dense(held), copy, equal_nan=True):
+            if not np.array_equal(_plain(held), copy, equal_nan=True):
                 raise failure(
                     Reason.ALIASING,
                     f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
                 )
         again = self._problem.answer(self._probe)
         change = max(
-            (_change(a, _dense(b)) for a, b in zip(self._copy, again, strict=True)), default=0
+            (_change(a, _plain(b)) for a, b in zip(self._copy, again, strict=True)), default=0
         )
         if change > _SAME:
             raise failure(
@@ -125,6 +125,9 @@ def _change(a: Array, b: Array) -> float:
     return difference / size if size else float("inf")
 
 
-def _dense(a: Any) -> Array:
-    """Return a claim's answer as an array; a sparse Jacobian becomes dense."""
-    return np.asarray(a.toarray() if hasattr(a, "toarray") else a)
+def _plain(a: Any) -> Array:
+    """Return a claim's answer as an array; of a sparse Jacobian where and what it stores."""
+    if not is_sparse(a):
+        return np.asarray(a)
+    rows = a.tocsr()
+    return np.concatenate([rows.indptr, rows.indices, rows.data])

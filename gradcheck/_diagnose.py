@@ -153,6 +153,11 @@ def diagnose_entries(problem: Problem, entries: Sequence[WrongEntry]) -> Diagnos
     """Name the pattern that the located entries make, if they make one."""
     if not entries:
         return None
+    if problem.kind == "jac" and all(_is_left_out(problem, e) for e in entries):
+        return Diagnosis(
+            "structure",
+            f"the sparse Jacobian has nothing stored for {entries[0].label}, where the derivative isn't zero",
+        )
     if len(entries) == 1 and problem.inputs.layout.size > 1:
         return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
     places = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
@@ -162,3 +167,16 @@ def diagnose_entries(problem: Problem, entries: Sequence[WrongEntry]) -> Diagnos
             "row", f"the wrong entries are all in row {row} of argument {argument}{path}"
         )
     return None
+
+
+def _is_left_out(problem: Problem, entry: WrongEntry) -> bool:
+    layout = problem.inputs.layout
+    (slot,) = (s for s in layout.slots if (s.argument, s.path) == (entry.argument, entry.path))
+    column = (
+        slot.start + int(np.ravel_multi_index(entry.index, slot.shape))
+        if slot.shape
+        else slot.start
+    )
+    shape = problem.outputs.slots[0].shape
+    row = int(np.ravel_multi_index(entry.output, shape)) if entry.output else 0
+    return problem.leaves_out(row, column)

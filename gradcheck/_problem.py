@@ -88,7 +88,7 @@ class Problem(Forward):
         self.claim_calls = Counter()
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self._gradient: Array | None = None
-        self._jacobian: Array | None = None
+        self._jacobian: list[Any] | None = None
 
     # -- f ---------------------------------------------------------------------------------------
 
@@ -128,7 +128,8 @@ class Problem(Forward):
                     self._gradient = self._flat_gradient(self._ask())
                 return float(cotangent[0]) * self._gradient
             case "jac":
-                return np.asarray(cotangent @ self.jacobian())
+                # the transpose first: a sparse matrix stays sparse only on the left
+                return np.concatenate([np.asarray(b.T @ cotangent) for b in self._blocks()])
             case _:
                 return self._flat_gradient(self._ask(self._shaped_output(cotangent)))
 
@@ -154,24 +155,44 @@ class Problem(Forward):
 
     def jacobian(self) -> Array:
         """Return the claimed Jacobian as a dense (outputs, inputs) array."""
+        blocks = [b.toarray() if is_sparse(b) else b for b in self._blocks()]
+        return np.concatenate(blocks, axis=1)
+
+    def leaves_out(self, output: int, position: int) -> bool:
+        """Whether a sparse claimed Jacobian has nothing stored for an entry."""
+        for slot, block in zip(self.inputs.layout.slots, self._blocks(), strict=True):
+            if slot.start <= position < slot.stop and is_sparse(block):
+                stored = block.tocoo()
+                here = (stored.row == output) & (stored.col == position - slot.start)
+                return not np.any(here)
+        return False
+
+    def _blocks(self) -> list[Any]:
+        """Return the claimed Jacobian as one (outputs, entries) matrix per leaf, sparse ones as they came."""
         if self._jacobian is None:
             if len(self.outputs.slots) != 1 or self.outputs.slots[0].path:
                 raise TypeError("jac= needs an f that returns one array or scalar; use vjp=")
             if self.outputs.is_complex or self.inputs.layout.is_complex:
                 raise TypeError("jac= is for real numbers; for complex ones use vjp= or jvp=")
-            claimed = self._ask()
-            rows = self.outputs.size
-            shape = self.outputs.slots[0].shape
-            parts = []
-            for slot, leaf in zip(
-                self.inputs.layout.slots, self._leaves_of(claimed, "the Jacobian"), strict=True
-            ):
-                block = leaf.toarray() if hasattr(leaf, "toarray") else np.asarray(leaf)
-                where = f"the Jacobian of argument {slot.argument}{slot.path}"
-                _check_array(block, (*shape, *slot.shape), where, "real")
-                parts.append(block.reshape(rows, -1).astype(np.float64))
-            self._jacobian = np.concatenate(parts, axis=1)
+            claimed = self._leaves_of(self._ask(), "the Jacobian")
+            pairs = zip(self.inputs.layout.slots, claimed, strict=True)
+            self._jacobian = [self._block(slot, leaf) for slot, leaf in pairs]
         return self._jacobian
+
+    def _block(self, slot: Slot, claimed: Any) -> Any:
+        where = f"the Jacobian of argument {slot.argument}{slot.path}"
+        rows, shape = self.outputs.size, self.outputs.slots[0].shape
+        if is_sparse(claimed):
+            if claimed.shape != (rows, slot.stop - slot.start):
+                expected = (rows, slot.stop - slot.start)
+                raise failure(
+                    Reason.SHAPE, f"{where} has shape {claimed.shape}, expected {expected}"
+                )
+            _check_array(np.asarray(claimed.tocoo().data), None, where, "real")
+            return claimed.tocsr().astype(np.float64)
+        block = np.asarray(claimed)
+        _check_array(block, (*shape, *slot.shape), where, "real")
+        return block.reshape(rows, -1).astype(np.float64)
 
     def _ask(self, *extra: Any) -> Any:
         args = self.inputs.guarded()
@@ -234,14 +255,19 @@ class Problem(Forward):
         return rebuild(self.output, (like(next(parts), leaf.value) for leaf in leaves(self.output)))
 
 
+def is_sparse(a: Any) -> bool:
+    """Whether a matrix is one of SciPy's sparse kinds (which are not imported for that)."""
+    return hasattr(a, "tocoo") and hasattr(a, "tocsr")
+
+
 def _numbers_of(slot: Slot) -> str:
     return "complex" if slot.parts == 2 else "real"
 
 
-def _check_array(a: Array, shape: tuple[int, ...], what: str, numbers: str) -> None:
+def _check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str) -> None:
     if a.dtype.kind not in ("fiubc" if numbers == "complex" else "fiub"):
         raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected {numbers} numbers")
-    if a.shape != shape:
+    if shape is not None and a.shape != shape:
         raise failure(Reason.SHAPE, f"{what} has shape {a.shape}, expected {shape}")
     if not np.all(np.isfinite(a)):
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])

@@ -34,6 +34,7 @@ class Reason(enum.StrEnum):
     DTYPE = "dtype"
     NONFINITE_CLAIM = "nonfinite_claim"
     NONLINEAR = "nonlinear"
+    ADJOINT = "adjoint"
     NONDETERMINISTIC = "nondeterministic"
     STATE = "state"
     ALIASING = "aliasing"
@@ -118,7 +119,8 @@ class Diagnosis:
     ----------
     kind : str
         One word: ``sign``, ``factor``, ``transpose``, ``conjugate``, ``diagonal``, ``upstream``, ``reduction``,
-        ``shift``, ``entry``, ``row``, ``argument``, ``precision``, ``zero``.
+        ``shift``, ``entry``, ``row``, ``argument``, ``precision``, ``zero``,
+        ``structure`` (of a sparse Jacobian).
     sentence : str
         What a person reads.
     """
