@@ -13,6 +13,7 @@ import numpy as np
 from gradcheck._domain import Array
 from gradcheck._problem import Problem, failure, is_sparse, undecided
 from gradcheck._report import Reason
+from gradcheck._tree import equal_numbers
 
 _SAME = 1e-9  # two runs of a parallel sum may differ in the last digits
 
@@ -97,7 +98,7 @@ class Witnessed:
             If the array returned first has changed since, or the same question has another answer.
         """
         for held, copy in zip(self._held, self._copy, strict=True):
-            if not np.array_equal(_plain(held), copy, equal_nan=True):
+            if not equal_numbers(_plain(held), copy):
                 raise failure(
                     Reason.ALIASING,
                     f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
@@ -118,7 +119,7 @@ def _change(a: Array, b: Array) -> float:
     """Largest difference relative to the largest entry."""
     if a.shape != b.shape:
         return float("inf")
-    if np.array_equal(a, b, equal_nan=True) or not a.size:
+    if equal_numbers(a, b) or not a.size:
         return 0.0
     size = float(np.max(np.abs(a)))
     difference = float(np.max(np.abs(a - b)))

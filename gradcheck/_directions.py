@@ -27,6 +27,7 @@ from gradcheck._domain import Array
 from gradcheck._steps import natural_size
 
 _BITS = 20  # of the magnitudes: fine enough for the bound above, coarse enough for exact sums
+_EXPONENT_BITS = np.int64(0x7FF0000000000000)
 MISS_PROBABILITY = 1e-9
 _SPREAD = 2 * math.sqrt(2)
 _BISECTIONS = 30  # to seven digits, of which the report shows two
@@ -38,17 +39,23 @@ def power_of_two_size(x: Array) -> Array:
 
 
 def down_to_power_of_two(size: Array) -> Array:
-    """Round positive numbers down to powers of two."""
-    _, exponent = np.frexp(size)
-    return np.asarray(np.ldexp(1.0, exponent - 1))
+    """Round positive float64 numbers down to powers of two."""
+    rounded = (size.view(np.int64) & _EXPONENT_BITS).view(np.float64)
+    if np.min(rounded, initial=1.0) == 0.0:  # subnormal numbers have no exponent of their own
+        _, exponent = np.frexp(size)
+        return np.asarray(np.ldexp(1.0, exponent - 1))
+    return rounded
 
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draw ±m with m uniform on [½, 1) in steps of 2⁻²⁰."""
-    # one integer per entry: its lowest bit is the sign
-    raw = rng.integers(1 << _BITS, 1 << (_BITS + 1), shape)
-    magnitude = np.ldexp(raw.astype(np.float64), -_BITS - 1)
-    return np.asarray(np.where(rng.random(shape) < 0.5, -magnitude, magnitude))
+    raw = rng.integers(1 << (_BITS + 1), 1 << (_BITS + 2), shape, dtype=np.int32)
+    negative = (raw & 1).astype(bool)  # one integer per entry: its lowest bit is the sign
+    raw >>= 1
+    out = raw.astype(np.float64)
+    out *= 2.0 ** -(_BITS + 1)
+    np.negative(out, out=out, where=negative)
+    return out
 
 
 def detectable(

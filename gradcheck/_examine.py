@@ -102,7 +102,6 @@ class Examination:
         self._comparisons: list[Comparison] = []
         self._notes: list[str] = []
         self._rtol = 0.0
-        self._sizes: Array | None = None
 
     # -- the two modes ---------------------------------------------------------------------------
 
@@ -205,9 +204,8 @@ class Examination:
 
     def _direction(self, support: Array | None = None) -> Array:
         inputs = self._problem.inputs
-        if self._sizes is None:
-            self._sizes = down_to_power_of_two(inputs.sizes)
-        d = self._sizes * signed(self._rng, self._sizes.shape)
+        d = signed(self._rng, inputs.sizes.shape)
+        d *= down_to_power_of_two(inputs.sizes)
         if support is not None and not support.all():
             d = np.where(support, d, 0.0)
         return inputs.tangent(d)

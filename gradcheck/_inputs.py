@@ -179,12 +179,13 @@ class Inputs:
 
     def guarded(self) -> tuple[Any, ...]:
         """Return copies of everything, constants too: for calls after which mutation is looked for."""
-        return tuple(copied(a) for a in self.original())
+        args = self.original()
+        return tuple(a if k in self.argnums else copied(a) for k, a in enumerate(args))
 
     def mutated(self, args: tuple[Any, ...]) -> str:
         """Name the first leaf of `args` that no longer equals the original; empty if none."""
-        fresh = self.original()
-        for k, (a, b) in enumerate(zip(args, fresh, strict=True)):
+        intact = self._with(self.point)
+        for k, (a, b) in enumerate(zip(args, intact, strict=True)):
             for p, q in zip(leaves(a), leaves(b), strict=True):
                 if not identical(p.value, q.value):
                     return _label(k, p)

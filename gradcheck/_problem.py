@@ -126,7 +126,7 @@ class Problem(Forward):
             case "grad":
                 if self._gradient is None:
                     self._gradient = self._flat_gradient(self._ask())
-                return float(cotangent[0]) * self._gradient
+                return self._gradient if cotangent[0] == 1 else cotangent[0] * self._gradient
             case "jac":
                 # the transpose first: a sparse matrix stays sparse only on the left
                 return np.concatenate([np.asarray(b.T @ cotangent) for b in self._blocks()])
