@@ -169,5 +169,5 @@ def norm(a: Array) -> float:
     if largest == 0.0 or not math.isfinite(largest):
         return largest
     if _TINY_SQUARE < largest < 1 / _TINY_SQUARE:
-        return math.sqrt(float(np.vdot(a, a)))
+        return math.sqrt(float(np.sum(np.square(a))))
     return float(largest * np.sqrt(np.sum(np.square(a / largest))))

@@ -19,7 +19,7 @@ c²r/ρ.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -58,48 +58,62 @@ def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return out
 
 
-def detectable(
-    radii: Sequence[float], miss: Callable[[float], float], probability: float = MISS_PROBABILITY
-) -> float:
-    """Return the smallest error that independent probes miss with at most that probability.
+def detectable_gradient(radii: Sequence[float], probability: float = MISS_PROBABILITY) -> float:
+    """Return the smallest ‖e∘s‖ that independent directions miss with at most that probability.
 
     Parameters
     ----------
     radii : sequence of float
-        What each comparison allows, in absolute terms.
-    miss : callable
-        `miss_gradient` or `miss_matrix`: the chance that one probe misses, from r/size.
+        What each comparison allows, in absolute terms; inf where it says nothing.
     probability : float
         The chance to stay below.
 
     Examples
     --------
-    >>> round(detectable([1e-12] * 3, miss_gradient) / 1e-12)
+    >>> round(detectable_gradient([1e-12] * 3) / 1e-12)
     2828
-    >>> detectable([], miss_gradient)
+    >>> detectable_gradient([])
     inf
+    """
+    finite = sorted(r for r in radii if math.isfinite(r))
+    # Π min(1, c·r/size) = probability, where the looser comparisons count if their bound is below one
+    for count in range(len(finite), 0, -1):
+        used = finite[:count]
+        size = math.exp((math.fsum(map(_log, used)) - math.log(probability)) / count) * _SPREAD
+        if size >= _SPREAD * used[-1]:
+            return size
+    return math.inf
+
+
+def _log(radius: float) -> float:
+    return math.log(radius) if radius > 0 else -math.inf
+
+
+def detectable_matrix(radii: Sequence[float], probability: float = MISS_PROBABILITY) -> float:
+    """Return the smallest column ρ of an error matrix that independent (v, d) pairs miss with that probability.
+
+    The parameters are those of `detectable_gradient`.
+
+    Examples
+    --------
+    >>> detectable_matrix([1e-12] * 3) > detectable_gradient([1e-12] * 3)
+    True
     """
     finite = sorted(r for r in radii if math.isfinite(r))
     if not finite:
         return math.inf
     if finite[0] == 0.0:
         return 0.0
-    # The looser comparisons only help, as long as their own bound is below one: Π min(1, …).
     low, high = math.log(finite[0]), math.log(finite[-1]) - math.log(probability) + 10
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         size = math.exp(middle)
-        chance = math.prod([miss(r / size) for r in finite])
+        chance = math.prod([_miss_matrix(r / size) for r in finite])
         low, high = (low, middle) if chance <= probability else (middle, high)
     return math.exp(high)
 
 
-def miss_gradient(ratio: float) -> float:
-    """Bound the chance that one direction misses a gradient's error, from r/‖e∘s‖."""
-    return min(1.0, _SPREAD * ratio)
-
-
-def miss_matrix(ratio: float) -> float:
+def _miss_matrix(ratio: float) -> float:
     """Bound the chance that one (v, d) pair misses an error matrix, from r/ρ."""
     q = _SPREAD**2 * ratio
     return q * (1 - math.log(q)) if 0 < q < 1 else min(1.0, q)

@@ -20,10 +20,9 @@ from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
 from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._directions import (
     MISS_PROBABILITY,
-    detectable,
+    detectable_gradient,
+    detectable_matrix,
     down_to_power_of_two,
-    miss_gradient,
-    miss_matrix,
     signed,
 )
 from gradcheck._domain import Array
@@ -391,8 +390,9 @@ class Examination:
         size = statistics.median(max(c.scale, c.found.scale) for c in seen)
         if size == 0:
             return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
-        miss = miss_gradient if self._problem.outputs.size == 1 else miss_matrix
-        return detectable([allowed(c) / size for c in seen], miss)
+        relative = [allowed(c) / size for c in seen]
+        one = self._problem.outputs.size == 1
+        return detectable_gradient(relative) if one else detectable_matrix(relative)
 
     def _report(self, verdict: Verdict) -> Report:
         problem, settings = self._problem, self._settings

@@ -63,7 +63,7 @@ class Forward:
         self.inputs = inputs
         self.calls = Counter()
         self.output: Any = None
-        self.outputs = Layout(())
+        self.outputs = Layout.of(())
         self.value = np.zeros(0)
         self.arithmetic = Arithmetic(inputs, self.value, spacing(_FLOAT64))
         self._latest: tuple[Array, Course] | None = None

@@ -52,7 +52,7 @@ CUBIC = 4
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """φ at ±step; `slope` and `bend` are NaN where a side is missing."""
+    """φ at ±step; `slope` and `bend` are NaN, and it isn't `finite`, where a side is missing."""
 
     step: float
     plus: float
@@ -60,11 +60,7 @@ class Rung:
     slope: float
     bend: float
     flat: bool
-
-    @property
-    def finite(self) -> bool:
-        """Whether both sides exist."""
-        return math.isfinite(self.slope) and math.isfinite(self.bend)
+    finite: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +154,16 @@ class Component:
             up, down = plus - self.origin, minus - self.origin
             if h == 0.0:  # below the smallest float there are no steps
                 h = plus = minus = math.nan
+            # halved before they are added, so that values near the largest float don't overflow
+            slope, bend = (plus / 2 - minus / 2) / h, (up / 2 + down / 2) / h
             self.rungs[k] = Rung(
                 step=h,
                 plus=plus,
                 minus=minus,
-                # halved before they are added, so that values near the largest float don't overflow
-                slope=(plus / 2 - minus / 2) / h,
-                bend=(up / 2 + down / 2) / h,
+                slope=slope,
+                bend=bend,
                 flat=up == 0.0 and down == 0.0,
+                finite=math.isfinite(slope) and math.isfinite(bend),
             )
         return self.rungs[k]
 

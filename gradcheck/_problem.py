@@ -116,7 +116,10 @@ class Problem(Forward):
     def line(self, direction: Array, cotangents: Array) -> Line:
         """Return the curve t ↦ (⟨v, f(x + t·d)⟩ for each row v of `cotangents`)."""
         rows = rounding(cotangents, self.arithmetic.value, self.arithmetic.eps)
-        return self._line(direction, lambda y: project(cotangents, y), max(rows, self.noise))
+        noise = max(rows, self.noise)
+        if self.outputs.size == cotangents.size == 1 and cotangents[0, 0] == 1:
+            return self._line(direction, lambda y: y, noise)
+        return self._line(direction, lambda y: project(cotangents, y), noise)
 
     # -- the claim -------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -120,11 +119,15 @@ def describe(tree: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where one leaf lies in a flat vector; a complex one takes two places per entry, Re and Im."""
+    """Where one leaf lies in a flat vector: from `start` up to `stop`.
+
+    A complex one takes two places per entry, Re and Im.
+    """
 
     argument: int
     path: str
     start: int
+    stop: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -133,17 +136,14 @@ class Slot:
         """Real numbers per entry."""
         return 2 if self.dtype.kind == "c" else 1
 
-    @property
-    def stop(self) -> int:
-        """One past its last position."""
-        return self.start + self.parts * math.prod(self.shape)
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How several arrays lie in one flat float64 vector."""
+    """How several arrays lie in one flat float64 vector of `size` numbers."""
 
     slots: tuple[Slot, ...]
+    size: int
+    is_complex: bool
 
     @classmethod
     def of(cls, named: Iterable[tuple[int, str, Array]]) -> Layout:
@@ -151,19 +151,10 @@ class Layout:
         slots: list[Slot] = []
         start = 0
         for argument, path, a in named:
-            slots.append(Slot(argument, path, start, a.shape, a.dtype))
-            start = slots[-1].stop
-        return cls(tuple(slots))
-
-    @property
-    def size(self) -> int:
-        """The length of the flat vector."""
-        return self.slots[-1].stop if self.slots else 0
-
-    @property
-    def is_complex(self) -> bool:
-        """Whether any leaf is."""
-        return any(slot.parts == 2 for slot in self.slots)
+            stop = start + a.size * (2 if a.dtype.kind == "c" else 1)
+            slots.append(Slot(argument, path, start, stop, a.shape, a.dtype))
+            start = stop
+        return cls(tuple(slots), start, any(slot.parts == 2 for slot in slots))
 
     def flatten(self, arrays: Iterable[Array]) -> Array:
         """Concatenate arrays, one per slot, as float64."""
