@@ -6,6 +6,7 @@ Shape, dtype, NaN, mutation and exceptions are looked after wherever the claim i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,26 +50,32 @@ def function_is_usable(problem: Problem) -> str:
 
 
 def claim_is_linear(problem: Problem) -> None:
-    """Check that a zero cotangent (or direction, for a jvp) gives zero.
+    """Check that a zero cotangent (or direction, for a jvp) gives zero, and a double one twice as much.
 
     Raises
     ------
     Violation
-        If it doesn't.
+        If they don't.
     """
-    if problem.kind == "vjp":
-        out = problem.pullback(np.zeros(problem.outputs.size))
-        what = "a zero upstream gradient gives"
-    elif problem.kind == "jvp":
-        out = problem.pushforward(np.zeros(problem.inputs.layout.size))
-        what = "a zero direction gives"
-    else:
+    if problem.kind not in ("vjp", "jvp"):
         return
+    backward = problem.kind == "vjp"
+    ask: Callable[[Array], Array] = problem.pullback if backward else problem.pushforward
+    size = problem.outputs.size if backward else problem.inputs.layout.size
+    what = "upstream gradient" if backward else "direction"
+    out = ask(np.zeros(size))
     if np.any(out):
         worst = float(out[np.argmax(np.abs(out))])
         raise failure(
             Reason.NONLINEAR,
-            f"{what} {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
+            f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
+        )
+    probe = np.ones(size)
+    once, twice = ask(probe), ask(2 * probe)
+    if _change(2 * once, twice) > _SAME:
+        raise failure(
+            Reason.NONLINEAR,
+            f"twice the {what} doesn't give twice the answer: the {problem.kind} isn't linear in its last argument",
         )
 
 

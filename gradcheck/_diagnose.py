@@ -1,8 +1,7 @@
 """Which mistake a wrong derivative looks like: corrections that would make it agree with all the evidence.
 
 Each hypothesis is a correction of the claim (negate it, divide by N, transpose it, …).  It is named
-only if the corrected claim agrees with every numerical derivative at hand; no further evaluations
-of f are made.
+only if the corrected claim agrees with every numerical derivative at hand.
 """
 
 from __future__ import annotations
@@ -14,12 +13,20 @@ from functools import partial
 
 import numpy as np
 
-from gradcheck._compare import Comparison
+from gradcheck._compare import GOAL, Comparison, judged
 from gradcheck._domain import Array
+from gradcheck._ladder import Component
+from gradcheck._locate import Located
+from gradcheck._oracles import derivative
 from gradcheck._problem import Problem
 from gradcheck._report import Diagnosis, WrongEntry
+from gradcheck._steps import spacing
+from gradcheck._tree import equal_numbers
 
 _LARGEST_SIMPLE = 64
+_PLAIN = 4
+_MANY = 6  # entries of a search that was cut off, to say something of all of them
+_GROSS = 30.0  # what a hypothesis explains must be much larger than what may be left
 
 
 def diagnose_throughout(
@@ -29,17 +36,18 @@ def diagnose_throughout(
     usable = [
         c for c in comparisons if c.resolved and c.found.interval is None and c.label == "random"
     ]
-    if len(usable) < 2 or any(c.agrees for c in usable):
+    if len(usable) < 2 or any(c.excess < _GROSS for c in usable):
         return None
     for diagnosis, corrected in _hypotheses(problem, usable):
-        if all(_agrees(c, value, rtol) for c, value in zip(usable, corrected, strict=True)):
+        if all(_explains(c, value, rtol) for c, value in zip(usable, corrected, strict=True)):
             return diagnosis
     return _ignored_argument(problem, usable)
 
 
-def _agrees(c: Comparison, value: float, rtol: float) -> bool:
-    # what a hypothesis must explain is much larger than what it may leave
-    return abs(value - c.found.value) <= c.allowed + rtol * abs(value)
+def _explains(c: Comparison, value: float, rtol: float) -> bool:
+    """Whether a corrected value agrees, and leaves little of the disagreement that it has to explain."""
+    left = abs(value - c.found.value)
+    return left <= c.allowed + rtol * abs(value) and left <= abs(c.claimed - c.found.value) / _GROSS
 
 
 def _hypotheses(
@@ -50,15 +58,32 @@ def _hypotheses(
         yield Diagnosis("zero", "the claimed derivative is zero"), [c.found.value for c in usable]
         return
     factor = _common_factor(usable)
-    if factor is not None:
-        yield _factor_diagnosis(problem, factor), [v / factor for v in claimed]
+    diagnosis = None if factor is None else _factor_diagnosis(problem, factor)
+    if factor is not None and diagnosis is not None:
+        yield diagnosis, [v / factor for v in claimed]
     if problem.kind == "jvp":
         return
+    if _is_square(problem):
+        text = "the claim is the Jacobian's product where that of its transpose is meant"
+        swapped = [float(np.sum(problem.pullback(c.direction) * c.cotangent)) for c in usable]
+        yield Diagnosis("transpose", text), swapped
     for diagnosis, rearrange in _rearrangements(problem):
         values = [
             float(np.sum(rearrange(problem.pullback(c.cotangent)) * c.direction)) for c in usable
         ]
         yield diagnosis, values
+
+
+def _is_square(problem: Problem) -> bool:
+    """Whether f maps one array to one of the same shape, so that J and its transpose can be confused."""
+    inputs, outputs = problem.inputs.layout, problem.outputs
+    if (
+        problem.kind == "grad"
+        or not len(inputs.slots) == len(outputs.slots) == 1
+        or inputs.size < 2
+    ):
+        return False
+    return inputs.slots[0].shape == outputs.slots[0].shape and inputs.size == outputs.size
 
 
 def _common_factor(usable: Sequence[Comparison]) -> float | None:
@@ -67,15 +92,17 @@ def _common_factor(usable: Sequence[Comparison]) -> float | None:
     return best.claimed / best.found.value if best.found.value and best.claimed else None
 
 
-def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis:
+def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:
     if abs(factor + 1) < 1e-6:
         return Diagnosis("sign", "the sign is flipped (claimed = −1 × numerical)")
     simple = _simple_ratio(factor)
+    if problem.inputs.layout.size == 1 and not _is_plain(simple):
+        return None  # one entry is always some multiple of what it should be
     if simple is None:
         return Diagnosis("factor", f"claimed = {factor:.8g} × numerical, everywhere")
     what = f"claimed = {simple} × numerical, everywhere"
     size = simple.numerator if simple.denominator == 1 else simple.denominator
-    axes = _axes_of_size(problem, abs(size)) if abs(size) > 1 else ""
+    axes = _summed_axis(problem, abs(size)) if abs(size) > 1 else ""
     if axes and simple.denominator == 1:
         return Diagnosis("reduction", f"{what}: a mean's 1/N is missing (N = {size}, {axes})")
     if axes and simple.numerator == 1:
@@ -87,19 +114,31 @@ def _simple_ratio(factor: float) -> Fraction | None:
     """Recognise p/q with small p or q: within 1e-6, which by chance happens to one number in thousands."""
     for q in range(1, _LARGEST_SIMPLE + 1):
         p = round(factor * q)
-        if p and abs(factor * q / p - 1) < 1e-6 and (abs(p) <= _LARGEST_SIMPLE or q == 1):
+        if (
+            p
+            and p != q
+            and abs(factor * q / p - 1) < 1e-6
+            and (abs(p) <= _LARGEST_SIMPLE or q == 1)
+        ):
             return Fraction(p, q)
     whole = round(1 / factor)
-    if whole and abs(whole * factor - 1) < 1e-6:
+    if whole not in (0, 1) and abs(whole * factor - 1) < 1e-6:
         return Fraction(1, whole)
     return None
 
 
-def _axes_of_size(problem: Problem, size: int) -> str:
+def _is_plain(ratio: Fraction | None) -> bool:
+    """Whether a ratio is no accident even where there is one number only."""
+    return ratio is not None and max(abs(ratio.numerator), ratio.denominator) <= _PLAIN
+
+
+def _summed_axis(problem: Problem, size: int) -> str:
+    """Name an axis of that size which f sums away, or a whole argument of that many entries."""
+    kept = {n for slot in problem.outputs.slots for n in slot.shape}
     for slot in problem.inputs.layout.slots:
-        if size in slot.shape:
+        if size in slot.shape and size not in kept:
             return f"axis {slot.shape.index(size)} of argument {slot.argument}{slot.path}"
-        if slot.shape and size == math.prod(slot.shape):
+        if problem.scalar and slot.shape and size == math.prod(slot.shape):
             return f"the number of entries of argument {slot.argument}{slot.path}"
     return ""
 
@@ -149,8 +188,11 @@ def _ignored_argument(problem: Problem, usable: Sequence[Comparison]) -> Diagnos
     return None
 
 
-def diagnose_entries(problem: Problem, entries: Sequence[WrongEntry]) -> Diagnosis | None:
-    """Name the pattern that the located entries make, if they make one."""
+def diagnose_entries(
+    problem: Problem, located: Located, failed: Comparison | None, rtol: float
+) -> Diagnosis | None:
+    """Name what the located entries have in common, if they have something."""
+    entries = located.entries
     if not entries:
         return None
     if problem.kind == "jac" and all(_is_left_out(problem, e) for e in entries):
@@ -158,6 +200,21 @@ def diagnose_entries(problem: Problem, entries: Sequence[WrongEntry]) -> Diagnos
             "structure",
             f"the sparse Jacobian has nothing stored for {entries[0].label}, where the derivative isn't zero",
         )
+    enough = located.complete or len(entries) >= _MANY
+    if failed is not None and enough and _is_diagonal(problem, entries, failed, rtol):
+        return Diagnosis(
+            "diagonal",
+            "the claimed Jacobian is diagonal, f's isn't: outputs depend on other entries too",
+        )
+    if failed is not None and problem.kind != "jvp":
+        coarse = _coarse_precision(problem, entries, failed)
+        if coarse:
+            text = (
+                f"the claimed values are {coarse} numbers: the derivative is computed in {coarse}"
+            )
+            return Diagnosis("precision", text)
+    if not located.complete or (failed is not None and not _explains_all(located, failed)):
+        return None
     if len(entries) == 1 and problem.inputs.layout.size > 1:
         return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
     places = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
@@ -169,14 +226,65 @@ def diagnose_entries(problem: Problem, entries: Sequence[WrongEntry]) -> Diagnos
     return None
 
 
-def _is_left_out(problem: Problem, entry: WrongEntry) -> bool:
-    layout = problem.inputs.layout
-    (slot,) = (s for s in layout.slots if (s.argument, s.path) == (entry.argument, entry.path))
-    column = (
-        slot.start + int(np.ravel_multi_index(entry.index, slot.shape))
-        if slot.shape
-        else slot.start
+def _is_diagonal(
+    problem: Problem, entries: Sequence[WrongEntry], failed: Comparison, rtol: float
+) -> bool:
+    """Whether the claim acts entry by entry, and rightly so on the diagonal, while f doesn't."""
+    if problem.kind == "jvp" or not _is_square(problem):
+        return False
+    if any(e.output == e.index for e in entries):
+        return False  # then more is wrong than what is missing beside the diagonal
+    v = failed.cotangent
+    s = np.ldexp(1.0, np.random.default_rng(0).integers(0, 8, v.size))  # without a pattern
+    if not equal_numbers(problem.pullback(s * v), s * problem.pullback(v)):
+        return False
+    _, k = _place(problem, entries[0])
+    here = np.zeros(v.size)
+    here[k] = 1.0
+    own = derivative(Component(problem.curve(failed.direction * here), k), GOAL)
+    return judged(problem, "entry", failed.direction * here, here, own, rtol).agrees
+
+
+def _coarse_precision(problem: Problem, entries: Sequence[WrongEntry], failed: Comparison) -> str:
+    """Name the coarser precision that the claimed values fit in, if they are off by no more than it explains."""
+    g = problem.pullback(failed.cotangent)
+    native = max(spacing(slot.dtype) for slot in problem.inputs.layout.slots)
+    size = float(np.max(np.abs(g), initial=0.0))
+    for dtype in (np.float16, np.float32):
+        eps = spacing(np.dtype(dtype))
+        with np.errstate(over="ignore"):
+            fits = eps > native and equal_numbers(g.astype(dtype).astype(np.float64), g)
+        slight = all(abs(e.claimed - e.numerical) <= 64 * eps * size for e in entries)
+        if fits and slight and not _has_few_bits(g):
+            return np.dtype(dtype).name
+    return ""
+
+
+def _has_few_bits(g: Array) -> bool:
+    """Whether numbers are so simple (small integers, halves) that they fit in any precision."""
+    mantissa, _ = np.frexp(g)
+    return bool(np.all(mantissa * 64 == np.round(mantissa * 64)))
+
+
+def _explains_all(located: Located, failed: Comparison) -> bool:
+    """Whether the located entries make up the whole disagreement along the direction that failed."""
+    apart = failed.claimed - failed.found.value
+    return abs(apart - located.explained) <= abs(apart) / _GROSS
+
+
+def _place(problem: Problem, entry: WrongEntry) -> tuple[int, int]:
+    """Return an entry's flat positions in the outputs and in the inputs."""
+    (slot,) = (
+        s
+        for s in problem.inputs.layout.slots
+        if (s.argument, s.path) == (entry.argument, entry.path)
     )
-    shape = problem.outputs.slots[0].shape
-    row = int(np.ravel_multi_index(entry.output, shape)) if entry.output else 0
-    return problem.leaves_out(row, column)
+    within = int(np.ravel_multi_index(entry.index, slot.shape)) if entry.index else 0
+    column = slot.start + within * slot.parts + (entry.part == "imag")
+    if not entry.output:
+        return 0, column
+    return int(np.ravel_multi_index(entry.output, problem.outputs.slots[0].shape)), column
+
+
+def _is_left_out(problem: Problem, entry: WrongEntry) -> bool:
+    return problem.leaves_out(*_place(problem, entry))

@@ -31,7 +31,7 @@ from gradcheck._inputs import Inputs
 from gradcheck._kinks import find_kinks
 from gradcheck._ladder import NOISE_CONFIDENCE
 from gradcheck._line import quiet
-from gradcheck._locate import MOST_ENTRIES, locate
+from gradcheck._locate import Located, examples, locate
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
 from gradcheck._search import Goal
@@ -42,7 +42,6 @@ _MOST_DIRECTIONS = 8
 _COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _SMALL = 2.0**-14  # entries that contribute less than this to a direction get one of their own
 
-_EXAMPLES = 3  # wrong entries to show where all are wrong
 _ROUGHLY = Goal(rtol=1e-4)
 
 _UNRESOLVED = {
@@ -269,17 +268,19 @@ class Examination:
     # -- the verdict -----------------------------------------------------------------------------
 
     def _failed(self, known: tuple[WrongEntry, ...]) -> Verdict:
+        problem, rtol = self._problem, self._rtol
         worst = max(self._disagreeing(), key=lambda c: c.excess, default=None)
-        diagnosis = diagnose_throughout(self._problem, self._comparisons, self._rtol)
-        # a mistake that is everywhere needs a few examples, not a search
-        most = MOST_ENTRIES if diagnosis is None else _EXAMPLES
-        entries = known
-        if not entries and worst is not None:
-            entries = locate(self._problem, worst, self._rtol, most)
-        diagnosis = diagnosis or diagnose_entries(self._problem, entries)
+        diagnosis = diagnose_throughout(problem, self._comparisons, rtol)
+        located = Located(known, complete=True)
+        if not known and worst is not None:
+            # a mistake that is everywhere needs a few examples, not a search
+            search = locate if diagnosis is None or problem.kind == "jvp" else examples
+            located = search(problem, worst, rtol)
+        entries = located.entries
+        diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
         if entries:
             e = entries[0]
-            at_least = "at least " if not known and len(entries) == most else ""
+            at_least = "" if located.complete else "at least "
             more = f" ({at_least}{len(entries)} wrong entries)" if len(entries) > 1 else ""
             message = (
                 f"{e.label} is wrong: claimed {number(e.claimed)}, "

@@ -1,31 +1,37 @@
 """Which entries are wrong: group testing on a direction that a claim failed.
 
-Inside a domain that constrains directions (a simplex, symmetric matrices) an entry stands for its
-projection: what is claimed and found there is an entry of the projected gradient.
-
 Derivatives are additive over the entries of a direction, so the disagreement of a group is the sum
 of those of its parts. A group that disagrees is halved; one half is measured and the other follows
 by subtraction.  One wrong entry among n takes about log₂ n measurements; k of them k·log₂(n/k).
+Whose part of a gross disagreement it is shows in a rough measurement of four evaluations; the
+entries at the end are measured as well as f allows.
+
+Inside a domain that constrains directions (a simplex, symmetric matrices) an entry stands for its
+projection: what is claimed and found there is an entry of the projected gradient.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck._compare import GOAL, Comparison, compare, judged, numerical
+from gradcheck._compare import GOAL, Comparison, judged
 from gradcheck._domain import Array
 from gradcheck._ladder import Component
 from gradcheck._line import Line
 from gradcheck._oracles import derivative
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
-from gradcheck._search import Goal
-from gradcheck._singular import Found
+from gradcheck._search import Goal, roughly
 
 MOST_ENTRIES = 10
 _EVALUATIONS = 450  # beyond those of the check itself
+_EXAMPLES = 3
+_CANDIDATES = 6
+_FRACTION = 1e-3  # of a disagreement: a radius that leaves no doubt about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +40,61 @@ class _Group:
     comparison: Comparison
 
 
-def locate(
-    problem: Problem, failed: Comparison, rtol: float, most: int = MOST_ENTRIES
-) -> tuple[WrongEntry, ...]:
-    """Return up to `most` wrong entries behind a failed comparison, worst first."""
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Wrong entries, worst first.
+
+    Parameters
+    ----------
+    entries : tuple of WrongEntry
+        The worst output of each wrong input, where f has several.
+    complete : bool
+        Whether the search came to its end.
+    explained : float
+        Their share of the disagreement that was searched, with all outputs.
+    """
+
+    entries: tuple[WrongEntry, ...]
+    complete: bool
+    explained: float = math.nan
+
+
+def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
+    """Search for the wrong entries behind a failed comparison."""
     limit = problem.calls.calls + _EVALUATIONS
     entries: list[WrongEntry] = []
+    explained = 0.0
     along = failed.direction
     stack = [_Group(np.flatnonzero(along), failed)]
-    while stack and len(entries) < most and problem.calls.calls < limit:
+    while stack and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
         group = stack.pop()
         if group.positions.size == 1:
-            entry = _entry(
-                problem, along, int(group.positions[0]), group.comparison.cotangent, rtol
-            )
+            entry = _entry(problem, along, int(group.positions[0]), group.comparison, rtol)
             if entry is not None:
                 entries.append(entry)
+                explained += group.comparison.claimed - group.comparison.found.value
             continue
         halves = [g for g in _halves(problem, along, group, rtol) if not g.comparison.agrees]
         stack += sorted(halves, key=lambda g: g.comparison.excess)
+    return Located(_worst_first(entries), complete=not stack, explained=explained)
+
+
+def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:
+    """Measure the entries with the largest share of a failed comparison: for a mistake that is everywhere."""
+    share = np.abs(problem.pullback(failed.cotangent) * failed.direction)
+    moving = np.flatnonzero(failed.direction)
+    largest = moving[np.argsort(-share[moving], kind="stable")[:_CANDIDATES]]
+    entries: list[WrongEntry] = []
+    for position in largest:
+        entry = _entry(problem, failed.direction, int(position), failed, rtol)
+        if entry is not None:
+            entries.append(entry)
+        if len(entries) == _EXAMPLES:
+            break
+    return Located(_worst_first(entries), complete=False)
+
+
+def _worst_first(entries: Sequence[WrongEntry]) -> tuple[WrongEntry, ...]:
     return tuple(sorted(entries, key=lambda e: -abs(e.claimed - e.numerical)))
 
 
@@ -64,7 +106,7 @@ def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[
     # whose part of the disagreement it is needs no more than a fraction of it
     whole = group.comparison.found
     goal = Goal(GOAL.rtol, abs(group.comparison.claimed - whole.value) / 16)
-    (first,) = compare(problem, "group", directions[0], v[None, :], rtol, goal)
+    first = _measured(problem, directions[0], v, rtol, goal, whole.noise)
     rest = replace(
         whole,
         value=whole.value - first.found.value,
@@ -73,8 +115,16 @@ def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[
     )
     second = judged(problem, "group", directions[1], v, rest, rtol)
     if not first.resolved or whole.interval is not None or 0.5 < second.excess < 10:
-        (second,) = compare(problem, "group", directions[1], v[None, :], rtol, goal)
+        second = _measured(problem, directions[1], v, rtol, goal, whole.noise)
     return [_Group(p, c) for p, c in zip(parts, (first, second), strict=True)]
+
+
+def _measured(
+    problem: Problem, direction: Array, v: Array, rtol: float, goal: Goal, noise: float
+) -> Comparison:
+    component = Component(problem.line(direction, v[None, :]), 0)
+    found = roughly(component, goal.atol, noise) or derivative(component, goal)
+    return judged(problem, "group", direction, v, found, rtol)
 
 
 def _part_of(problem: Problem, along: Array, positions: Array) -> Array:
@@ -89,54 +139,66 @@ def _masked(direction: Array, positions: Array) -> Array:
 
 
 def _entry(
-    problem: Problem, along: Array, position: int, v: Array, rtol: float
+    problem: Problem, along: Array, position: int, whole: Comparison, rtol: float
 ) -> WrongEntry | None:
     """Measure one entry by itself; for a vector f single out the output that is most wrong."""
     d = _part_of(problem, along, np.array([position]))
-    size = float(along[position])
-    slot, index = problem.inputs.layout.locate(position)
-    if problem.scalar:
-        (found,) = numerical(problem, d, v[None, :])
-        step = size * float(v[0])
-        output = None
-    else:
-        curve = problem.curve(d)
-        j, v = _worst_output(problem, curve, d, v, rtol)
-        found = _along(curve, v)
-        step = size * float(v[j])
-        output = problem.outputs.locate(j)[1]
-    final = judged(problem, "entry", d, v, found, rtol)
+    curve = problem.curve(d)
+    v = whole.cotangent
+    if not problem.scalar:
+        v = _worst_output(problem, curve, d, whole, rtol)
+    at = (problem, Component(curve.projected(v[None, :]), 0), d, v, rtol)
+    final = _grossly_wrong(*at, whole.found.noise) or _judged_along(*at)
     if final.agrees:
         return None
+    slot, index = problem.inputs.layout.locate(position)
+    j = int(np.argmax(np.abs(v)))
+    step = float(along[position] * v[j])
     return WrongEntry(
         argument=slot.argument,
         path=slot.path,
         index=index,
-        output=output,
+        output=None if problem.scalar else problem.outputs.locate(j)[1],
         claimed=final.claimed / step,
-        numerical=found.value / step,
-        radius=abs(found.radius / step),
+        numerical=final.found.value / step,
+        radius=abs(final.found.radius / step),
         part=problem.inputs.layout.part(position),
     )
 
 
-def _worst_output(
-    problem: Problem, curve: Line, d: Array, cotangent: Array, rtol: float
-) -> tuple[int, Array]:
-    """Halve the outputs as long as a part disagrees; return an output and its cotangent."""
-    positions = np.flatnonzero(cotangent)
+def _worst_output(problem: Problem, curve: Line, d: Array, whole: Comparison, rtol: float) -> Array:
+    """Halve the outputs as long as a part disagrees; return the cotangent of one output."""
+    positions = np.flatnonzero(whole.cotangent)
     while positions.size > 1:
         middle = positions.size // 2
-        judgements = []
-        for part in (positions[:middle], positions[middle:]):
-            v = _masked(cotangent, part)
-            judgements.append((judged(problem, "group", d, v, _along(curve, v), rtol), part))
-        worst, positions = max(judgements, key=lambda item: item[0].excess)
+        parts = positions[:middle], positions[middle:]
+        cotangents = [_masked(whole.cotangent, part) for part in parts]
+        components = [Component(curve.projected(v[None, :]), 0) for v in cotangents]
+        at = [(problem, c, d, v, rtol) for c, v in zip(components, cotangents, strict=True)]
+        seen = [_grossly_wrong(*place, whole.found.noise) for place in at]
+        if not any(seen):
+            seen = [_judged_along(*place) for place in at]
+        worst, positions = max(
+            ((c, part) for c, part in zip(seen, parts, strict=True) if c is not None),
+            key=lambda item: item[0].excess,
+        )
         if worst.agrees:
             break
-    j = int(positions[0])
-    return j, _masked(cotangent, np.array([j]))
+    return _masked(whole.cotangent, positions[:1])
 
 
-def _along(curve: Line, cotangent: Array) -> Found:
-    return derivative(Component(curve.projected(cotangent[None, :]), 0), GOAL)
+def _grossly_wrong(
+    problem: Problem, component: Component, d: Array, v: Array, rtol: float, noise: float
+) -> Comparison | None:
+    """Compare ⟨v, f⟩ along a curve roughly; None unless that leaves no doubt about a disagreement."""
+    rough = roughly(component, math.inf, noise)
+    if rough is None:
+        return None
+    c = judged(problem, "entry", d, v, rough, rtol)
+    return c if rough.radius <= _FRACTION * abs(c.claimed - rough.value) else None
+
+
+def _judged_along(
+    problem: Problem, component: Component, d: Array, v: Array, rtol: float
+) -> Comparison:
+    return judged(problem, "entry", d, v, derivative(component, GOAL), rtol)

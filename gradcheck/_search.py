@@ -83,6 +83,29 @@ def search(component: Component, goal: Goal) -> Found:
     return two_sides(component, best, noise)
 
 
+def roughly(c: Component, atol: float, noise: float) -> Found | None:
+    """Return a derivative from two rungs, for questions that need no more; None where it is worse than `atol`.
+
+    Parameters
+    ----------
+    c : Component
+        Whose derivative.
+    atol : float
+        The radius that is good enough.
+    noise : float
+        Upper estimate of φ's noise, from elsewhere: two rungs show none.
+    """
+    coarse, fine = c.rung(BASE + 2), c.rung(BASE + 4)
+    if not (coarse.finite and fine.finite):
+        return None
+    value = fine.slope + (fine.slope - coarse.slope) / 15  # steps that differ by four
+    rounding = SIGMAS * max(noise, c.modelled_noise([coarse, fine])) / fine.step
+    radius = abs(fine.slope - coarse.slope) + rounding
+    if radius > atol or abs(fine.bend) > abs(coarse.bend) / 2 + rounding:
+        return None
+    return Found(value, radius, "smooth", noise, coarse.step, max(c.scale(), abs(value)))
+
+
 def _quick(c: Component) -> tuple[Window | None, float]:
     """Extrapolate the first window; also return the noise that the check rung shows beside it."""
     check = c.rung(min(CHECK, c.depth))
