@@ -330,7 +330,7 @@ class Examination:
             return self._unresolved(resolution)
         if kinks:
             entries = "entry" if kinks == 1 else "entries"
-            message = f"agrees; {kinks} {entries} at a kink lie between the one-sided derivatives"
+            message = f"agrees; {kinks} {entries} at a kink lie{"s" if kinks == 1 else ""} between the one-sided derivatives"
             return Verdict(Outcome.PASS, Reason.KINK, message, resolution)
         message = (
             f"agrees with the numerical derivative along {len(self._random())} random directions"

@@ -32,6 +32,7 @@ from gradcheck._singular import (
     is_on_a_plateau,
     jumps,
     plateau,
+    quick_kink,
     rough,
     two_sides,
 )
@@ -54,6 +55,10 @@ def search(component: Component, goal: Goal) -> Found:
     quick, noise = _quick(component)
     if is_constant(component):
         return constant(component)
+    if quick is None:
+        kink = quick_kink(component)
+        if kink is not None:
+            return kink
     ordinary = noise <= ORDINARY * component.base_noise()
     if quick is not None and ordinary and _sharp(quick, goal):
         return found_in(component, quick, "smooth", noise)

@@ -5,9 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from gradcheck._ladder import BASE, ONE_SIDED_WIDTH, SIGMAS, STRIDE, Component, Window
+from gradcheck._ladder import (
+    BASE,
+    CHECK,
+    ONE_SIDED_WIDTH,
+    SIGMAS,
+    STRIDE,
+    Component,
+    Rung,
+    Window,
+)
 
 _SIDE_SAFETY = 3.0
+_CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,45 @@ def two_sides(c: Component, best: Window | None, noise: float) -> Found:
 def rough(c: Component, noise: float) -> Found:
     """Return the finest slope, of which nothing is known: no steps agree."""
     return Found(c.rungs[c.known()[-1]].slope, math.inf, "rough", noise, math.nan, c.scale())
+
+
+def quick_kink(c: Component) -> Found | None:
+    """Return a kink that the first rungs show as clearly as they show a derivative elsewhere, or None.
+
+    Each side is extrapolated by itself from the first rungs, and the check rung must agree.
+    """
+    check = c.rung(min(CHECK, c.depth))
+    noise = 3.0 * c.modelled_noise([check])
+    if not check.finite or not _bends_alike(c.rung(BASE), c.rung(BASE + 1)):
+        return None
+    sides = [_checked_side(c, side, check, noise) for side in (+1, -1)]
+    forward, backward = sides
+    if forward is None or backward is None:
+        return None
+    gap, radii = abs(forward.value - backward.value), forward.radius + backward.radius
+    if gap <= _CLEAR * radii:
+        return None
+    low = min(forward.value - forward.radius, backward.value - backward.radius)
+    high = max(forward.value + forward.radius, backward.value + backward.radius)
+    step = math.ldexp(c.line.unit, -BASE)
+    size = max(abs(low), abs(high), c.scale())
+    return Found((low + high) / 2, (high - low) / 2, "kink", noise, step, size, (low, high))
+
+
+def _bends_alike(coarse: Rung, fine: Rung) -> bool:
+    """Whether the bend stays as large as the step shrinks; that of a smooth φ is halved."""
+    return coarse.finite and fine.finite and abs(fine.bend) > 0.7 * abs(coarse.bend) > 0
+
+
+def _checked_side(c: Component, side: int, check: Rung, noise: float) -> Window | None:
+    w = c.one_sided(side, BASE, noise)
+    if w is None:
+        return None
+    w = replace(w, rounding=_SIDE_SAFETY * w.rounding)
+    tail, fine = w.tail.slope + side * w.tail.bend, check.slope + side * check.bend
+    bent = 2 * abs(tail - w.value) * (check.step / w.tail.step)
+    slack = w.radius + bent + 2 * SIGMAS * noise / check.step
+    return w if abs(fine - w.value) <= slack else None
 
 
 def _bend_persists(c: Component, gap: float, noise: float) -> bool:
