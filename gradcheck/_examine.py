@@ -329,8 +329,8 @@ class Examination:
         if self._numerical_resolution() > required and np.any(support):
             return self._unresolved(resolution)
         if kinks:
-            entries = "entry" if kinks == 1 else "entries"
-            message = f"agrees; {kinks} {entries} at a kink lie{"s" if kinks == 1 else ""} between the one-sided derivatives"
+            what = "1 entry at a kink lies" if kinks == 1 else f"{kinks} entries at a kink lie"
+            message = f"agrees; {what} between the one-sided derivatives"
             return Verdict(Outcome.PASS, Reason.KINK, message, resolution)
         message = (
             f"agrees with the numerical derivative along {len(self._random())} random directions"

@@ -1,0 +1,198 @@
+"""What gradient checkers are known to overlook, or to accuse: found, located, or left in peace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import Outcome, Reason, check
+
+SEEDS = range(5)
+
+
+# -- one entry of a million ------------------------------------------------------------------------
+
+
+def quadratic(x: Any) -> Any:
+    return 0.5 * np.sum(x * x)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_one_entry_of_a_million_off_by_ten_percent(seed: int) -> None:
+    x = np.random.default_rng(seed).standard_normal(1_000_000)
+    place = int(np.random.default_rng(seed).integers(x.size))
+
+    def grad(x: Any) -> Any:
+        g = x.copy()
+        g[place] *= 1.1
+        return g
+
+    report = check(quadratic, x, grad=grad, rng=seed)
+    assert report.outcome is Outcome.FAIL
+    assert [e.index for e in report.wrong_entries] == [(place,)]
+    assert report.evaluations <= 250
+
+
+# -- softmax cross-entropy at 64 × 1000 ------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.standard_normal((64, 1000))
+LABELS = RNG.integers(0, 1000, 64)
+ROWS = np.arange(64)
+
+
+def cross_entropy(z: Any) -> Any:
+    top = z.max(axis=1)
+    return np.mean(top + np.log(np.exp(z - top[:, None]).sum(axis=1)) - z[ROWS, LABELS])
+
+
+def its_gradient(z: Any) -> Any:
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[ROWS, LABELS] -= 1
+    return p / 64
+
+
+def test_softmax_cross_entropy_right() -> None:
+    assert check(cross_entropy, LOGITS, grad=its_gradient, rng=0).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("factor", "kind"),
+    [(0.0, "zero"), (-1.0, "sign"), (1.5, "factor"), (64.0, "reduction"), (1 + 1e-6, "factor")],
+)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_softmax_cross_entropy_scaled(factor: float, kind: str, seed: int) -> None:
+    report = check(cross_entropy, LOGITS, grad=lambda z: factor * its_gradient(z), rng=seed)
+    assert report.outcome is Outcome.FAIL
+    if factor != 1 + 1e-6:  # too little beside what may be left to be named for certain
+        assert report.diagnosis is not None
+        assert report.diagnosis.kind == kind
+
+
+# -- scales ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-150, 1e12, 1e150])
+def test_zero_gradient_of_a_scaled_loss(scale: float) -> None:
+    x = np.array([0.3, -0.7, 2.0])
+    report = check(lambda x: scale * np.sum(np.sin(x)), x, grad=np.zeros_like, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.DISAGREEMENT)
+
+
+MIXED = 10.0 ** np.arange(-8, 9)
+MIXED[1::2] *= -1
+
+
+def mixed(x: Any) -> Any:
+    """Every entry matters alike, whatever its size."""
+    return np.sum(np.sin(x / np.abs(MIXED)))
+
+
+def its_mixed_gradient(x: Any) -> Any:
+    return np.cos(x / np.abs(MIXED)) / np.abs(MIXED)
+
+
+def test_inputs_of_many_sizes_right() -> None:
+    assert check(mixed, MIXED, grad=its_mixed_gradient, rng=0).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("place", range(MIXED.size))
+def test_inputs_of_many_sizes_one_entry_off_by_a_percent(place: int) -> None:
+    def grad(x: Any) -> Any:
+        g = its_mixed_gradient(x)
+        g[place] *= 1.01
+        return g
+
+    report = check(mixed, MIXED, grad=grad, rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert [e.index for e in report.wrong_entries] == [(place,)]
+
+
+# -- functions that are hard to differentiate ------------------------------------------------------
+
+HARD: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any], float]] = [
+    ("offset", lambda x: 1e8 + x, np.ones_like, 1.0),
+    ("frequency", lambda x: np.sin(1000 * x), lambda x: 1000 * np.cos(1000 * x), 1.0),
+    ("pole", lambda x: 1 / x, lambda x: -1 / x**2, 1e-6),
+    ("log", np.log, lambda x: 1 / x, 1e-6),
+    ("arcsin", np.arcsin, lambda x: 1 / np.sqrt((1 - x) * (1 + x)), 1 - 1e-7),
+    ("cube at zero", lambda x: x**3, lambda x: 3 * x**2, 0.0),
+    ("exp", np.exp, np.exp, 30.0),
+]
+
+
+@pytest.mark.parametrize(("name", "f", "slope", "x"), HARD, ids=[row[0] for row in HARD])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_hard_functions_are_not_accused(
+    name: str, f: Any, slope: Any, x: float, dtype: Any
+) -> None:
+    x = np.array([x], dtype=dtype)
+    if name == "arcsin" and dtype is np.float32:
+        x = np.array([1 - 1e-5], dtype=dtype)  # the next float32 but one is the end of the domain
+    for seed in SEEDS:
+        report = check(lambda x: np.sum(f(x)), x, grad=slope, rng=seed)
+        assert report.outcome is not Outcome.FAIL, str(report)
+        if dtype is np.float64:
+            assert report.outcome is Outcome.PASS, str(report)
+
+
+@pytest.mark.parametrize(("name", "f", "slope", "x"), HARD, ids=[row[0] for row in HARD])
+def test_hard_functions_with_a_wrong_gradient_fail(name: str, f: Any, slope: Any, x: float) -> None:
+    point = np.array([x])
+    wrong = (lambda x: slope(x) + 0.01) if x == 0 else (lambda x: 1.01 * slope(x))
+    for seed in SEEDS:
+        report = check(lambda x: np.sum(f(x)), point, grad=wrong, rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
+
+
+def test_float32_throughout() -> None:
+    x = np.linspace(-2, 2, 64, dtype=np.float32)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.tanh(x.astype(np.float32)), dtype=np.float32)
+
+    def grad(x: Any) -> Any:
+        return (1 - np.tanh(x) ** 2).astype(np.float32)
+
+    for seed in SEEDS:
+        assert check(f, x, grad=grad, rng=seed).outcome is not Outcome.FAIL
+        assert check(f, x, grad=lambda x: 2 * grad(x), rng=seed).outcome is Outcome.FAIL
+
+
+# -- nothing passes in silence ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_gradient_that_is_not_finite_fails(bad: float) -> None:
+    x = np.ones(3)
+    report = check(np.sum, x, grad=lambda x: np.array([1.0, bad, 1.0]))
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.NONFINITE_CLAIM)
+    assert "[1]" in report.message
+
+
+def test_nan_does_not_equal_nan() -> None:
+    report = check(lambda x: np.sum(x) * np.nan, np.ones(3), grad=lambda x: x * np.nan)
+    assert report.outcome is not Outcome.PASS
+
+
+def test_a_constant_function_is_said_to_be_one() -> None:
+    report = check(lambda x: 4.0, np.ones(3), grad=np.zeros_like)
+    assert (report.outcome, report.reason) == (Outcome.PASS, Reason.CONSTANT)
+    assert "did not vary" in str(report).splitlines()[0]
+    assert check(lambda x: 4.0, np.ones(3), grad=np.ones_like).outcome is not Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("shape", "claimed"), [((3, 1), (3,)), ((3,), (1, 3)), ((3,), ()), ((3,), (1,)), ((1,), ())]
+)
+def test_another_shape_fails_where_broadcasting_would_hide_it(
+    shape: tuple[int, ...], claimed: tuple[int, ...]
+) -> None:
+    x = np.ones(shape)
+    report = check(np.sum, x, grad=lambda x: np.ones(claimed))
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.SHAPE)

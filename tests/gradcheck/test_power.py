@@ -1,0 +1,110 @@
+"""Is the stated power true?  Errors planted at and around the resolution, and counted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import Outcome, check
+from gradcheck._directions import (
+    MISS_PROBABILITY,
+    detectable_gradient,
+    detectable_matrix,
+    down_to_power_of_two,
+    signed,
+)
+
+N = 12
+DRAWS = 20_000
+
+
+def errors() -> dict[str, Any]:
+    """Unit vectors from one entry to all of them, with and without cancellation."""
+    rng = np.random.default_rng(1)
+    shapes = {
+        "one entry": np.eye(N)[3],
+        "two equal": np.eye(N)[3] + np.eye(N)[7],
+        "two opposite": np.eye(N)[3] - np.eye(N)[7],
+        "all equal": np.ones(N),
+        "geometric": 2.0 ** -np.arange(N),
+        "random": rng.standard_normal(N),
+    }
+    return {name: e / np.linalg.norm(e) for name, e in shapes.items()}
+
+
+@pytest.mark.parametrize("name", errors())
+@pytest.mark.parametrize("radius", [0.3, 0.1, 0.03, 0.01])
+def test_one_direction_misses_no_more_than_the_bound(name: str, radius: float) -> None:
+    """P(|Σ aᵢ(±mᵢ)| ≤ r) ≤ 2√2·r/‖a‖, as stated in `_directions`."""
+    rng = np.random.default_rng(0)
+    sums = signed(rng, (DRAWS, N)) @ errors()[name]
+    missed = float(np.mean(np.abs(sums) <= radius))
+    bound = 2 * math.sqrt(2) * radius
+    assert missed <= bound + 4 * math.sqrt(bound / DRAWS)
+
+
+@pytest.mark.parametrize("rank", [1, 3, N])
+@pytest.mark.parametrize("radius", [0.03, 0.01, 0.003])
+def test_one_pair_misses_no_more_than_the_bound(rank: int, radius: float) -> None:
+    rng = np.random.default_rng(rank)
+    e = rng.standard_normal((N, rank)) @ rng.standard_normal((rank, N))
+    e /= np.max(np.linalg.norm(e, axis=0))
+    v, d = signed(rng, (DRAWS, N)), signed(rng, (DRAWS, N))
+    missed = float(np.mean(np.abs(np.einsum("ki,ij,kj->k", v, e, d)) <= radius))
+    q = 8 * radius
+    bound = q * (1 + math.log(1 / q))
+    assert missed <= bound + 4 * math.sqrt(bound / DRAWS)
+
+
+def test_the_resolution_follows_from_the_bounds() -> None:
+    """At the stated size the product of the bounds is the stated probability."""
+    for radii in ([1e-9] * 3, [1e-12, 1e-9, 1e-6], [1e-12, 1e-12, 1.0]):
+        size = detectable_gradient(radii)
+        chance = math.prod(min(1.0, 2 * math.sqrt(2) * r / size) for r in radii)
+        assert chance == pytest.approx(MISS_PROBABILITY, rel=1e-9)
+    size = detectable_matrix([1e-9] * 3)
+    q = 8 * 1e-9 / size
+    assert (q * (1 + math.log(1 / q))) ** 3 == pytest.approx(MISS_PROBABILITY, rel=1e-4)
+
+
+def test_errors_at_the_resolution_are_found() -> None:
+    """Planted in every shape, from 1 to 3 times the stated size: with a chance of 1e-9, none is missed."""
+    x = np.linspace(-2.0, 3.0, N)
+    s = down_to_power_of_two(np.abs(x))
+
+    def f(x: Any) -> Any:
+        return np.sum(np.sin(x) + 0.3 * x**2)
+
+    def grad(x: Any) -> Any:
+        return np.cos(x) + 0.6 * x
+
+    right = check(f, x, grad=grad, rng=0)
+    scale = float(np.median([p.scale for p in right.probes]))
+    missed = []
+    for name, e in errors().items():
+        for factor in (1.0, 1.5, 3.0):
+            planted = factor * right.resolution * scale * e / s
+            for seed in range(20):
+                report = check(f, x, grad=lambda x, p=planted: grad(x) + p, rng=seed)
+                if report.outcome is not Outcome.FAIL:
+                    missed.append((name, factor, seed))
+    assert not missed
+
+
+def test_far_below_the_resolution_errors_are_missed() -> None:
+    """The stated size is a bound, not a fantasy: errors far below it pass."""
+    x = np.linspace(-2.0, 3.0, N)
+    right = check(lambda x: np.sum(np.sin(x)), x, grad=np.cos, rng=0)
+    passed = [
+        check(
+            lambda x: np.sum(np.sin(x)),
+            x,
+            grad=lambda x: np.cos(x) * (1 + 1e-4 * right.resolution),
+            rng=seed,
+        ).outcome
+        for seed in range(20)
+    ]
+    assert set(passed) == {Outcome.PASS}
