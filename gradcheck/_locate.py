@@ -28,7 +28,7 @@ from gradcheck._report import WrongEntry
 from gradcheck._search import Goal, roughly
 
 MOST_ENTRIES = 10
-_EVALUATIONS = 450  # beyond those of the check itself
+_EVALUATIONS = 1000  # beyond those of the check itself: ten entries of a million
 _EXAMPLES = 3
 _CANDIDATES = 6
 _FRACTION = 1e-3  # of a disagreement: a radius that leaves no doubt about it

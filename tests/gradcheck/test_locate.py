@@ -1,0 +1,96 @@
+"""Wrong entries are found by group testing: all of them, and with few evaluations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import Outcome, Report, check
+
+NETWORK = 101_770  # parameters of a 784-128-10 network
+
+
+def planted(n: int, count: int, relative: float, seed: int) -> tuple[Report, set[int]]:
+    """Check ½‖x‖² with that many entries of its gradient off by a relative error."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(n)
+    bad = rng.choice(n, count, replace=False)
+
+    def grad(x: Any) -> Any:
+        g = x.copy()
+        g[bad] *= 1 + relative
+        return g
+
+    report = check(lambda x: 0.5 * float(np.sum(x * x)), x, grad=grad, rng=seed)
+    return report, {int(k) for k in bad}
+
+
+def found(report: Report) -> set[int]:
+    return {e.index[0] for e in report.wrong_entries}
+
+
+@pytest.mark.parametrize("relative", [0.5, 1e-3, -2.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_one_entry_of_a_network(relative: float, seed: int) -> None:
+    report, bad = planted(NETWORK, 1, relative, seed)
+    assert report.outcome is Outcome.FAIL
+    assert found(report) == bad
+    assert report.evaluations <= 500
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == "entry"
+
+
+@pytest.mark.parametrize("count", [2, 5, 10])
+def test_several_entries_of_a_network(count: int) -> None:
+    report, bad = planted(NETWORK, count, 0.5, seed=0)
+    assert found(report) == bad
+    # two measurements of four evaluations a level, below the level that parts them
+    levels = count * math.log2(NETWORK / count) + count
+    assert report.evaluations <= 64 + 8 * levels
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("relative", [0.1, 1e-3])
+def test_ten_entries_of_a_million(relative: float) -> None:
+    report, bad = planted(1_000_000, 10, relative, seed=0)
+    assert found(report) == bad
+    assert report.evaluations <= 1000
+
+
+def test_entries_say_what_is_there() -> None:
+    rng = np.random.default_rng(0)
+    params = {"w": rng.standard_normal((20, 30)), "b": [rng.standard_normal(7), np.array(0.5)]}
+
+    def f(p: Any) -> float:
+        return float(np.sum(p["w"] ** 3) + np.sum(p["b"][0] ** 3) + p["b"][1] ** 3)
+
+    def grad(p: Any) -> Any:
+        g = {"w": 3 * p["w"] ** 2, "b": [3 * p["b"][0] ** 2, 3 * p["b"][1] ** 2]}
+        g["w"][3, 17] += 10.0
+        g["b"][0][2] = 0.0
+        return g
+
+    report = check(f, params, grad=grad, rng=0)
+    entries = {e.label: e for e in report.wrong_entries}
+    assert entries.keys() == {"x0['w'][3, 17]", "x0['b'][0][2]"}
+    for e in entries.values():
+        truth = 3 * (params["w"][3, 17] if e.path == "['w']" else params["b"][0][2]) ** 2
+        assert abs(e.numerical - truth) <= e.radius < 1e-2 * abs(e.claimed - truth)
+    assert entries["x0['w'][3, 17]"].claimed == 3 * params["w"][3, 17] ** 2 + 10
+
+
+def test_the_pair_of_a_vector_function() -> None:
+    rng = np.random.default_rng(0)
+    a, x = rng.standard_normal((40, 60)), rng.standard_normal(60)
+
+    def jac(x: Any) -> Any:
+        j = a * np.cos(a @ x)[:, None]
+        j[31, 44] += 1.0
+        return j
+
+    report = check(lambda x: np.sin(a @ x), x, jac=jac, rng=0)
+    assert [(e.output, e.index) for e in report.wrong_entries] == [((31,), (44,))]
+    assert report.evaluations <= 200
