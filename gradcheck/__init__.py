@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Symmetric,
     )
     from gradcheck._estimate import Estimate, differentiate
+    from gradcheck._hessian import curvature, hessian_vector
+    from gradcheck._jacobian import jacobian
     from gradcheck._report import GradientError, Outcome, Reason, Report
     from gradcheck._suite import check_case
 
@@ -44,7 +46,10 @@ _HOME = {
     "assert_gradient": "_check",
     "check": "_check",
     "check_case": "_suite",
+    "curvature": "_hessian",
     "differentiate": "_estimate",
+    "hessian_vector": "_hessian",
+    "jacobian": "_jacobian",
 }
 
 __all__ = [
@@ -65,7 +70,10 @@ __all__ = [
     "assert_gradient",
     "check",
     "check_case",
+    "curvature",
     "differentiate",
+    "hessian_vector",
+    "jacobian",
 ]
 __version__ = "0.1.0"
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind
 from gradcheck._domain import Domain
 from gradcheck._examine import Settings, examine
@@ -32,6 +33,7 @@ def check(
     domain: Domain | Mapping[int, Domain] | None = None,
     rtol: float | None = None,
     mode: Mode = "fast",
+    vectorized: bool = False,
     rng: Rng = None,
     workers: int = 1,
     name: str | None = None,
@@ -67,7 +69,11 @@ def check(
         Relative error of the claim that is tolerated.  The default is the rounding of a computed
         gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.
     mode : {"fast", "full"}
-        Random directions, at a cost that doesn't depend on n; or every entry.
+        Random directions, at a cost that doesn't depend on n; or every entry, at that of bare
+        central differences (two evaluations of f for each number in x, and a few).
+    vectorized : bool
+        f takes a leading batch axis and returns a row for each point; ``mode="full"`` then evaluates
+        many points in a call.  x must be one float64 array.
     rng : int or numpy.random.Generator, optional
         Chooses the directions; fresh by default.  The report's `seed` reproduces them.
     workers : int
@@ -110,12 +116,16 @@ def check(
     numbers, bare = _argument_numbers(argnums, len(args), is_tuple=isinstance(x, tuple))
     inputs = Inputs(args, numbers, _domains(domain, numbers))
     inputs.must_lie_in_domains()
+    batch = _batched(f, x) if vectorized else None
     settings = Settings(
         name=name or str(getattr(f, "__name__", type(f).__name__)),
         rtol=rtol,
         seed=seed_of(rng),
         workers=workers,
+        batch=batch,
     )
+    if batch is not None:
+        f = batch.one
     every_entry = mode == "full"
     if len(claims) == 2:
         return examine_pair(
@@ -143,6 +153,7 @@ def assert_gradient(
     domain: Domain | Mapping[int, Domain] | None = None,
     rtol: float | None = None,
     mode: Mode = "fast",
+    vectorized: bool = False,
     rng: Rng = None,
     workers: int = 1,
     name: str | None = None,
@@ -176,7 +187,7 @@ def assert_gradient(
         raise ValueError(f'inconclusive must be "fail", "skip" or "warn", got {inconclusive!r}')
     report = check(
         f, x, grad=grad, jac=jac, vjp=vjp, jvp=jvp, argnums=argnums, domain=domain,
-        rtol=rtol, mode=mode, rng=rng, workers=workers, name=name,
+        rtol=rtol, mode=mode, vectorized=vectorized, rng=rng, workers=workers, name=name,
     )  # fmt: skip
     notify(report)
     if report.outcome is Outcome.PASS:
@@ -200,6 +211,13 @@ def seed_of(rng: Rng) -> int:
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
         return int(rng)
     raise TypeError(f"rng must be a non-negative int, a numpy Generator or None, got {rng!r}")
+
+
+def _batched(f: Callable[..., Any], x: Any) -> Batched:
+    if not (isinstance(x, np.ndarray) and x.dtype == np.float64):
+        what = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
+        raise TypeError(f"vectorized=True needs one float64 array for x, got {what}")
+    return Batched(f)
 
 
 def _claims(**claims: Callable[..., Any] | None) -> dict[ClaimKind, Callable[..., Any]]:

@@ -7,9 +7,13 @@ begins where the first derivative was found, with the noise that was measured fo
 larger or to smaller steps as long as that shrinks the radius.
 
 Symmetric differences can't see a jump of φ″ at the point itself: there C(h) tends to the mean of
-the two sides.  The slopes do: they approach φ′(0) with h instead of h².  So a window counts only if
-its slopes converge as a smooth function's; where none does, the two sides are extrapolated by
-themselves.
+the two sides.  The slopes do: they approach φ′(0) with h instead of h².  That linear part is sought
+in every window and added to its radius; where no window is of use, the two sides are extrapolated
+by themselves.
+
+Where f takes complex numbers there is a better way: the complex step gives slopes without a
+difference, and one difference of these has noise with 1/h.  They are asked where second differences
+miss the goal.
 """
 
 from __future__ import annotations
@@ -18,20 +22,27 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 from gradcheck._ladder import (
     BASE,
     COARSEST,
     ONE_SIDED_WIDTH,
+    ORDINARY,
     SIGMAS,
     STRIDE,
     WIDTH,
     Component,
     Rung,
-    _converges,
-    _extrapolate,
-    _truncation,
+    converges,
+    extrapolate,
+    truncation,
 )
+from gradcheck._line import Counter, Line
+from gradcheck._oracles import complex_step
 from gradcheck._search import Goal, search
 from gradcheck._singular import Found, is_on_a_plateau
 
@@ -39,7 +50,12 @@ _FIRST = 1e-7  # of the first derivative only its noise and its kind are needed
 _USEFUL = 1e-3
 _SIDE_SAFETY = 3.0
 _FINER = (0, 1, 2, 3, 4, 6, 8, 11, 14, 17, 20, 24, 28)  # where a window is looked for
-_MAX_WINDOWS = 10
+_MODEL = 3.0  # modelled rounding is half an ulp; few computations stay below three of these
+_UNEVEN_SAFETY = 1.5
+_GROWING = 5  # rungs on which C grows before it counts as unbounded
+_POWER = 0.2  # … with this power of 1/h at least
+_TINY = 2.0**-60  # of the natural step: no truncation is left, and no underflow near
+_BESIDE = 2.0  # upper bound of a deviation over the largest of a few samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +67,7 @@ class _Window:
     truncation: float
     rounding: float
     movement: float
-    tail: float
+    bent: tuple[float, ...]
     tail_step: float
 
     @property
@@ -60,18 +76,28 @@ class _Window:
         return self.truncation + self.rounding
 
     def at(self, step: float) -> float:
-        """Return the C that the window's polynomial has at a finer step."""
-        return self.value + (self.tail - self.value) * (step / self.tail_step) ** 2
+        """Return the C that the window's polynomial in h² has at a finer step."""
+        column = list(self.bent)
+        squares = [4.0 ** (WIDTH - 1 - k) for k in range(WIDTH)]
+        where = (step / self.tail_step) ** 2
+        for width in range(1, WIDTH):
+            column = [
+                b + (b - a) * (where - squares[k + width]) / (squares[k + width] - squares[k])
+                for k, (a, b) in enumerate(pairwise(column))
+            ]
+        return column[0]
 
 
 def _weights(width: int, ratio: int) -> list[Fraction]:
     """Weights of the table's corner on steps that halve; ratio 4 for errors in h², 2 for errors in h."""
     steps = [Fraction(1, ratio**k) for k in range(width)]
-    return [math.prod((m / (m - own) for m in steps if m != own), start=Fraction(1)) for own in steps]
+    return [
+        math.prod((m / (m - own) for m in steps if m != own), start=Fraction(1)) for own in steps
+    ]
 
 
 def _central_gain() -> float:
-    """Rounding of an extrapolated C in units of σ/h² of the coarsest rung.
+    """Return the rounding of an extrapolated C in units of σ/h² of the coarsest rung.
 
     Both ends of every rung have noise of their own; that of φ(0) is common to all.
     """
@@ -80,7 +106,7 @@ def _central_gain() -> float:
 
 
 def _one_sided_gain() -> float:
-    """The same for one side's difference quotients of slopes."""
+    """Return the same for one side's difference quotients of slopes."""
     weights = _weights(ONE_SIDED_WIDTH - 1, 2)
     quotients = [4 * w * 2**k for k, w in enumerate(weights)]  # of s_k − s_{k+1}
     slopes = [a - b for a, b in zip([*quotients, 0], [0, *quotients], strict=True)]
@@ -90,32 +116,55 @@ def _one_sided_gain() -> float:
 
 _CENTRAL_GAIN = _central_gain()
 _ONE_SIDED_GAIN = _one_sided_gain()
+_SLOPE_GAIN = math.hypot(*(float(w * 2**k) for k, w in enumerate(_weights(WIDTH, 4)))) / math.sqrt(
+    2.0
+)
 _C_NOISE = math.sqrt(6.0)  # deviation of one C in units of σ/h²
 
 
+def _bent(r: Rung) -> float:
+    """Return C(h)."""
+    return 2 * r.bend / r.step
+
+
 def second_derivative(component: Component, goal: Goal) -> Found:
-    """Find φ″(0) of one component, as accurate as `goal` asks for or as f allows."""
-    c = component
-    first = search(c, Goal(max(goal.rtol, _FIRST)))
+    """Find φ″(0) of one component: by differences, and from complex slopes where they leave the goal unmet."""
+    first = search(component, Goal(max(goal.rtol, _FIRST)))
+    found = _by_differences(component, first, goal)
+    if found.interval is not None or found.reason == "constant" or math.isinf(found.radius):
+        return found
+    if found.radius <= max(goal.rtol * found.scale, goal.atol):
+        return found
+    better = _by_complex_slopes(component, first, goal)
+    return found if better is None else _reconciled(found, better)
+
+
+def _by_differences(c: Component, first: Found, goal: Goal) -> Found:
     if first.reason == "constant":
-        return _flat(c, first.noise, first.step, "constant")
+        return _constant(c, first)
     if first.reason in ("jump", "domain") or first.interval is not None:
         return replace(first, value=math.nan, radius=math.inf, interval=None)
-    if is_on_a_plateau(c):
-        coarsest = max(r.step for r in c.rungs.values() if r.flat)
-        return _flat(c, SIGMAS * first.noise, coarsest, "smooth")
-    noise = first.noise
+    noise = _noise_of(c, first)
     best = _walk(c, _start(c, first), noise, goal)
-    if best is not None and (_useful(best) or first.reason in ("smooth", "noise")):
+    if not c.credible(noise) and (best is None or best.rounding > best.truncation):
+        return _rough(c, noise)
+    if best is not None and _useful(best):
         sharp = best.truncation >= best.rounding or _sharp(best, goal)
         return _found(c, best, "smooth" if sharp else "noise", noise)
     return _two_sides(c, best, noise)
 
 
-def _flat(c: Component, noise: float, step: float, reason: str) -> Found:
-    """Return zero for a φ that is flat up to a step, to what its rounding could hide there."""
-    natural = abs(c.origin) / c.line.unit**2
-    return Found(0.0, 2 * noise / step**2, reason, noise, step, natural)
+def _constant(c: Component, first: Found) -> Found:
+    """Return zero for a φ that didn't move up to a step, to what its rounding could hide there.
+
+    What it does beyond may be the height of a stair.
+    """
+    moved = [r for r in c.rungs.values() if r.finite and not r.flat]
+    stair = 0.0
+    if moved and not is_on_a_plateau(c):
+        stair = min(max(abs(r.plus - c.origin), abs(r.minus - c.origin)) for r in moved)
+    noise, natural = max(first.noise, stair), abs(c.origin) / c.line.unit**2
+    return Found(0.0, 2 * noise / first.step**2, "constant", noise, first.step, natural)
 
 
 def _found(c: Component, w: _Window, reason: str, noise: float) -> Found:
@@ -124,10 +173,10 @@ def _found(c: Component, w: _Window, reason: str, noise: float) -> Found:
 
 
 def _start(c: Component, first: Found) -> int:
-    """Return the rung at which the first derivative's steps begin."""
+    """Return a rung just above those of the first derivative."""
     if not (math.isfinite(first.step) and first.step > 0):
         return BASE
-    return round(math.log2(c.line.unit / first.step))
+    return max(round(math.log2(c.line.unit / first.step)) - 1, COARSEST)
 
 
 def _useful(w: _Window) -> bool:
@@ -160,19 +209,35 @@ def _walk(c: Component, start: int, noise: float, goal: Goal) -> _Window | None:
 
 
 def _first_confirmed(c: Component, start: int, noise: float) -> _Window | None:
+    """Return the first window that is of use, or that of smallest radius."""
+    best: _Window | None = None
     for k in _FINER:
         a = start + k
         if a > c.depth - WIDTH:
             break
         w = _confirmed(c, a, noise)
-        if w is not None:
-            return w
-    return None
+        if w is not None and (best is None or w.radius < best.radius):
+            best = w
+        if best is not None and (_useful(best) or best.rounding > best.truncation):
+            break
+    return best
 
 
 def _confirmed(c: Component, start: int, noise: float) -> _Window | None:
+    """Extrapolate a window on the noise that finer rungs show beside it."""
     w = _window(c, start, noise)
-    return None if w is None or _contradicted(c, w, noise) else w
+    if w is None:
+        return None
+    louder = _noise_beside(c, w)
+    return w if louder <= noise else _window(c, start, louder)
+
+
+def _noise_beside(c: Component, w: _Window) -> float:
+    """Return φ's noise as rungs finer than a window show it: their distance from its polynomial."""
+    known = (c.rungs[k] for k in c.known() if k >= w.start + WIDTH)
+    finer = [r for r in known if not r.flat]
+    apart = (max(abs(_bent(r) - w.at(r.step)) - w.truncation, 0.0) * r.step**2 for r in finer)
+    return _BESIDE * max(apart, default=0.0) / _C_NOISE
 
 
 def _window(c: Component, start: int, noise: float) -> _Window | None:
@@ -182,48 +247,68 @@ def _window(c: Component, start: int, noise: float) -> _Window | None:
         return None
     noise = _noise_in(c, rungs, noise)
     h = rungs[0].step
-    bent = [2 * r.bend / r.step for r in rungs]
+    bent = [_bent(r) for r in rungs]
     rounding = SIGMAS * noise * _CENTRAL_GAIN / h**2
-    value, corrections = _extrapolate(bent, ratio=4)
-    if not math.isfinite(value) or not _converges(bent, 2.5, rounding / 2):
+    value, corrections = extrapolate(bent, ratio=4)
+    uneven = _unevenness(c, start)
+    if not math.isfinite(value + uneven) or not converges(bent, 2.5, rounding / 2):
         return None
     slopes = [r.slope for r in rungs]
-    if not _converges(slopes, 2.5, SIGMAS * noise / rungs[-1].step):
-        return None
-    before, last = abs(slopes[-2] - slopes[-3]), abs(slopes[-1] - slopes[-2])
-    # slopes that shrink too little may be noise, or a jump of φ″ as weak as that
-    uneven = 4 * last / rungs[-2].step if last > before / 2.5 else 0.0
     movement = max(
-        abs(b) + 2 * abs(s - slopes[-1]) / r.step for b, s, r in zip(bent, slopes, rungs, strict=True)
+        abs(b) + 2 * abs(s - slopes[-1]) / r.step
+        for b, s, r in zip(bent, slopes, rungs, strict=True)
     )
     return _Window(
         start=start,
         value=value,
-        truncation=_truncation(corrections) + uneven,
+        truncation=truncation(corrections) + uneven,
         rounding=rounding + c.line.eps * abs(value),
         movement=movement,
-        tail=bent[-1],
+        bent=tuple(bent),
         tail_step=rungs[-1].step,
     )
 
 
+def _unevenness(c: Component, start: int) -> float:
+    """Return how far φ″ on either side is from the mean of both: twice the linear part of the slopes.
+
+    A slope is φ′(0) + Jh/4 + O(h²) where φ″ jumps by J.  Its difference quotients J/4 + O(h) have
+    errors in h, h³ and h⁵.
+    """
+    found = _linear_part([c.rung(start + k) for k in range(WIDTH + 1)])
+    if start + WIDTH + 1 in c.rungs:  # where it's no jump, smaller steps have far less of it
+        found = min(found, _linear_part([c.rung(start + k) for k in range(1, WIDTH + 2)]))
+    return 2 * _UNEVEN_SAFETY * found
+
+
+def _linear_part(rungs: Sequence[Rung]) -> float:
+    linear = [2 * (a.slope - b.slope) / a.step for a, b in pairwise(rungs)]
+    for power in (1, 3, 5):
+        linear = [b + (b - a) / (2**power - 1) for a, b in pairwise(linear)]
+    return abs(linear[0])
+
+
 def _noise_in(c: Component, rungs: Sequence[Rung], noise: float) -> float:
-    """Noise at large steps: at least the model there, and grown with φ where φ has grown."""
+    """Return the noise at the steps of some rungs."""
     largest = max(max(abs(r.plus), abs(r.minus)) for r in rungs)
+    return _grown(c, largest, max(abs(r.slope) + 2 * abs(r.bend) for r in rungs), noise)
+
+
+def _grown(c: Component, largest: float, steepest: float, noise: float) -> float:
+    """Return noise grown with φ where φ has grown, at least that of rounding φ and its argument there."""
     grown = max(1.0, largest / abs(c.origin)) if c.origin else 1.0
-    return max(noise * grown, 3.0 * c.modelled_noise(rungs))
+    rounding = 0.5 * (c.line.eps * largest + c.line.argument_noise * steepest)
+    return max(noise * grown, _MODEL * max(rounding, c.line.noise))
 
 
-def _contradicted(c: Component, w: _Window, noise: float) -> bool:
-    """Whether a finer rung says otherwise than the window, beyond noise."""
-    for k in c.known():
-        r = c.rungs[k]
-        if k < w.start + WIDTH or r.flat:
-            continue
-        slack = w.radius + SIGMAS * _C_NOISE * noise / r.step**2
-        if abs(2 * r.bend / r.step - w.value) > slack + 2 * abs(w.at(r.step) - w.value):
-            return True
-    return False
+def _noise_of(c: Component, first: Found) -> float:
+    """Return the noise that the first derivative's radius stands on."""
+    noise = first.noise
+    if first.reason == "noise":  # there may be more of it than the finest rungs have shown
+        noise = max(noise, first.radius * first.step / (SIGMAS * _SLOPE_GAIN))
+    # a rung that doesn't move hides what the slope promises
+    hidden = max((r.step for r in c.rungs.values() if r.flat), default=0.0)
+    return max(noise, abs(first.value) * hidden)
 
 
 # -- one side by itself ----------------------------------------------------------------------------
@@ -231,7 +316,9 @@ def _contradicted(c: Component, w: _Window, noise: float) -> bool:
 
 def _two_sides(c: Component, best: _Window | None, noise: float) -> Found:
     """Extrapolate each side by itself: a jump of φ″, the edge of a domain, or nothing that can be told."""
-    forward, backward = _side(c, +1, noise), _side(c, -1, noise)
+    if _diverges(c, noise):
+        return _rough(c, noise)
+    forward, backward = (_side(c, side, noise) for side in (+1, -1))
     if forward is not None and backward is not None:
         low = min(forward.value - forward.radius, backward.value - backward.radius)
         high = max(forward.value + forward.radius, backward.value + backward.radius)
@@ -240,7 +327,7 @@ def _two_sides(c: Component, best: _Window | None, noise: float) -> Found:
         size = max(abs(forward.value), abs(backward.value))
         middle = low / 2 + high / 2
         if gap > 2 * (forward.radius + backward.radius):
-            radius = high / 2 - low / 2
+            radius = high / 2 - low / 2 + c.line.eps * size
             return Found(middle, radius, "kink", noise, step, size, (low, high))
         if gap <= forward.radius + backward.radius and (best is None or high - low < best.radius):
             return Found(middle, high - low, "smooth", noise, step, size)
@@ -249,8 +336,24 @@ def _two_sides(c: Component, best: _Window | None, noise: float) -> Found:
     only = forward if backward is None else backward if forward is None else None
     if only is not None and not c.known():
         return _found(c, only, "one-sided", noise)
-    value = 2 * c.rungs[c.known()[-1]].bend / c.rungs[c.known()[-1]].step if c.known() else math.nan
+    return _rough(c, noise)
+
+
+def _rough(c: Component, noise: float) -> Found:
+    """Return nothing that is known: no steps agree."""
+    value = _bent(c.rungs[c.known()[-1]]) if c.known() else math.nan
     return Found(value, math.inf, "rough", noise, math.nan, abs(value))
+
+
+def _diverges(c: Component, noise: float) -> bool:
+    """Whether C keeps growing with a power of 1/h, down to where noise drowns it."""
+    rungs = [c.rungs[k] for k in c.known()]
+    drowned = 2 * SIGMAS * _C_NOISE
+    seen = [r for r in rungs if abs(_bent(r)) * r.step**2 > drowned * _noise_in(c, [r], noise)]
+    seen = seen[-_GROWING:]
+    return len(seen) == _GROWING and all(
+        abs(_bent(b)) > abs(_bent(a)) * (a.step / b.step) ** _POWER for a, b in pairwise(seen)
+    )
 
 
 def _side(c: Component, side: int, noise: float) -> _Window | None:
@@ -271,16 +374,17 @@ def _side(c: Component, side: int, noise: float) -> _Window | None:
 def _one_sided(c: Component, side: int, start: int, noise: float) -> _Window | None:
     """Extrapolate the difference quotients of one side's slopes, from rungs start … start+5."""
     rungs = [c.rung(start + k) for k in range(ONE_SIDED_WIDTH)]
-    slopes = [side * ((r.plus if side > 0 else r.minus) - c.origin) / r.step for r in rungs]
+    values = [r.plus if side > 0 else r.minus for r in rungs]
+    slopes = [side * (y - c.origin) / r.step for y, r in zip(values, rungs, strict=True)]
     if not all(map(math.isfinite, slopes)):
         return None
     steps = [r.step for r in rungs]
-    bent = [
-        side * 4 * (a - b) / h for a, b, h in zip(slopes, slopes[1:], steps, strict=False)
-    ]
+    bent = [side * 4 * (a - b) / h for a, b, h in zip(slopes, slopes[1:], steps, strict=False)]
+    # the slope at a step is that of the chord and as much again at most, or φ isn't smooth there
+    noise = _grown(c, max(map(abs, values)), 2 * max(map(abs, slopes)), noise)
     rounding = SIGMAS * noise * _ONE_SIDED_GAIN / steps[0] ** 2
-    value, corrections = _extrapolate(bent, ratio=2)
-    if not math.isfinite(value) or not _converges(bent, 1.5, rounding / 2):
+    value, corrections = extrapolate(bent, ratio=2)
+    if not math.isfinite(value) or not converges(bent, 1.5, rounding / 2):
         return None
     return _Window(
         start=start,
@@ -288,6 +392,57 @@ def _one_sided(c: Component, side: int, start: int, noise: float) -> _Window | N
         truncation=4.0 * max(corrections[-2:]),
         rounding=rounding + c.line.eps * abs(value),
         movement=max(map(abs, bent)),
-        tail=bent[-1],
+        bent=tuple(bent),
         tail_step=steps[-1],
     )
+
+
+# -- complex slopes --------------------------------------------------------------------------------
+
+
+def _by_complex_slopes(c: Component, first: Found, goal: Goal) -> Found | None:
+    """Differentiate the slope Im φ(t + ih)/h, which has no difference in it: its noise is that of a value.
+
+    It counts under the conditions that the complex step itself has to meet at x; what rounds inside
+    φ more than arithmetic does would round the slopes too.
+    """
+    noisy = first.noise > ORDINARY * c.base_noise()
+    if c.line.extended is None or noisy or complex_step(c, first) is None:
+        return None
+    h = c.line.unit * _TINY
+
+    def slopes(t: float) -> npt.NDArray[np.float64]:
+        y = c.line.beyond(complex(t, h))
+        if y is None or y.dtype.kind != "c":
+            raise TypeError("f takes complex numbers at x only")
+        return np.asarray(y.imag / h)
+
+    origin = slopes(0.0)
+    line = Line(
+        at=slopes,
+        extended=None,
+        origin=origin,
+        unit=c.line.unit,
+        reach=c.line.reach,
+        eps=c.line.eps,
+        argument_noise=c.line.argument_noise,
+        depth=c.line.depth,
+        noise=c.line.noise / c.line.unit,
+        counter=Counter(),  # evaluations are counted once, by the line below
+    )
+    found = search(Component(line, c.index), goal)
+    # a slope that is always zero may be that of an imaginary part that got lost
+    return None if found.reason == "constant" and origin[c.index] == 0.0 else found
+
+
+def _reconciled(found: Found, better: Found) -> Found:
+    """Take the smaller radius of two that overlap; one as large as the contradiction of two that don't."""
+    if better.reason not in ("smooth", "noise", "constant"):
+        return found
+    apart = abs(found.value - better.value)
+    if apart > found.radius + better.radius:
+        return replace(found, radius=apart + better.radius, reason="disagreement")
+    if better.radius >= found.radius:
+        return found
+    reason = "smooth" if better.reason == "constant" else better.reason  # a constant slope
+    return replace(better, noise=found.noise, reason=reason, oracle="complex step")

@@ -18,13 +18,14 @@ from gradcheck._domain import Array
 from gradcheck._ladder import Component
 from gradcheck._locate import Located
 from gradcheck._oracles import derivative
+from gradcheck._precision import precision_lost
 from gradcheck._problem import Problem
 from gradcheck._report import Diagnosis, WrongEntry
-from gradcheck._steps import spacing
 from gradcheck._tree import equal_numbers
 
 _LARGEST_SIMPLE = 64
 _PLAIN = 4
+_ROW = 3  # two entries are in one row often enough by chance
 _MANY = 6  # entries of a search that was cut off, to say something of all of them
 _GROSS = 30.0  # what a hypothesis explains must be much larger than what may be left
 
@@ -207,18 +208,15 @@ def diagnose_entries(
             "the claimed Jacobian is diagonal, f's isn't: outputs depend on other entries too",
         )
     if failed is not None and problem.kind != "jvp":
-        coarse = _coarse_precision(problem, entries, failed)
-        if coarse:
-            text = (
-                f"the claimed values are {coarse} numbers: the derivative is computed in {coarse}"
-            )
-            return Diagnosis("precision", text)
+        lost = precision_lost(problem, entries, failed)
+        if lost:
+            return Diagnosis("precision", lost)
     if not located.complete or (failed is not None and not _explains_all(located, failed)):
         return None
     if len(entries) == 1 and problem.inputs.layout.size > 1:
         return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
     places = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
-    if len(entries) > 1 and len(places) == 1 and all(len(e.index) > 1 for e in entries):
+    if len(entries) >= _ROW and len(places) == 1 and all(len(e.index) > 1 for e in entries):
         argument, path, row = places.pop()
         return Diagnosis(
             "row", f"the wrong entries are all in row {row} of argument {argument}{path}"
@@ -243,27 +241,6 @@ def _is_diagonal(
     here[k] = 1.0
     own = derivative(Component(problem.curve(failed.direction * here), k), GOAL)
     return judged(problem, "entry", failed.direction * here, here, own, rtol).agrees
-
-
-def _coarse_precision(problem: Problem, entries: Sequence[WrongEntry], failed: Comparison) -> str:
-    """Name the coarser precision that the claimed values fit in, if they are off by no more than it explains."""
-    g = problem.pullback(failed.cotangent)
-    native = max(spacing(slot.dtype) for slot in problem.inputs.layout.slots)
-    size = float(np.max(np.abs(g), initial=0.0))
-    for dtype in (np.float16, np.float32):
-        eps = spacing(np.dtype(dtype))
-        with np.errstate(over="ignore"):
-            fits = eps > native and equal_numbers(g.astype(dtype).astype(np.float64), g)
-        slight = all(abs(e.claimed - e.numerical) <= 64 * eps * size for e in entries)
-        if fits and slight and not _has_few_bits(g):
-            return np.dtype(dtype).name
-    return ""
-
-
-def _has_few_bits(g: Array) -> bool:
-    """Whether numbers are so simple (small integers, halves) that they fit in any precision."""
-    mantissa, _ = np.frexp(g)
-    return bool(np.all(mantissa * 64 == np.round(mantissa * 64)))
 
 
 def _explains_all(located: Located, failed: Comparison) -> bool:

@@ -1,23 +1,70 @@
-"""Every entry of a derivative by itself: ``mode="full"``."""
+"""Every entry of a derivative by itself: ``mode="full"``, at the price of bare central differences.
+
+1. *A direction.*  Two pairs of steps along one random signed direction say how fast a slope's
+   truncation grows with the step, C·h² for each output, and whether claim and f agree there with
+   no more noise than arithmetic has.  If they don't, the whole ladder is walked along it.
+2. *Pairs.*  Every input gets one pair of evaluations at x ± h·sᵢ·eᵢ.  Its radius is the rounding of
+   f's values over h, plus 64·C·h²; the step makes the second a small part of the first.  The exact
+   length of every step is drawn.
+3. *Searches.*  A pair settles an entry if claim and pair agree within the radius (plus the tolerated
+   error of the claim), if it doesn't bend as at a kink, and if the radius is as small a part of the
+   entry as was asked for.  Every other entry is searched on the whole ladder, as in
+   `gradcheck.differentiate`, and what that says counts.  So no entry is ever called wrong by a pair.
+   Where the direction disagrees and no entry turns out wrong, the entries whose pairs are furthest
+   off are searched too, and if they are right all are.
+
+What a pass is worth.  The resolution is the largest radius (with the tolerated error) of an entry
+relative to its size, as it is for searched entries.  The radius of a pair is a plausible one: a
+third derivative of one entry alone that is more than 64 times what the random direction saw, where
+all entries moved, would break it.  Such an f does no harm to a right claim, which then disagrees and
+is searched.  It lets a claim pass that is wrong by e, much more than the radius a, only if the
+truncation error makes up for e to within a; since h² is uniform over half of the range below its
+largest value, the chance of that accident is at most 4a/(e − a).  And assumed is what every
+difference assumes: that f has no structure finer than the step which no bend shows.  (A kink closer
+to x than the step counts as at x: a claim between its slopes is right.)
+
+With several workers threads evaluate blocks of pairs, and later search columns.  Nothing is shared
+between them: a block returns its values, a column counts on a counter of its own, and both are
+added up in order afterwards.  Threads ask no other oracle than differences, because silencing a
+warning isn't safe in threads; where an oracle could help it is asked after them, from the same
+evaluations.  So neither outcome, values nor counts depend on the number of workers.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from gradcheck._compare import CLOSELY, GOAL, Comparison
-from gradcheck._directions import power_of_two_size
+from gradcheck._batch import Batched
+from gradcheck._compare import CLOSELY, GOAL, Comparison, judged, norm
+from gradcheck._directions import down_to_power_of_two, signed
 from gradcheck._domain import Array
-from gradcheck._ladder import Component
+from gradcheck._ladder import BASE, SIGMAS, Component
+from gradcheck._line import Counter, Line, Values
 from gradcheck._oracles import derivative
+from gradcheck._pairs import draw_steps, evaluate_along, evaluate_pairs
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
+from gradcheck._search import search
 from gradcheck._singular import Found
+from gradcheck._together import Indices, first_look
 
 _COARSEST = 1e-2  # an entry whose radius is larger than this part of its size isn't checked
+_FINEST_STEP, _COARSEST_STEP = 2.0**-22, 2.0**-7
+_PROBE_STEP = 2.0**-10  # an extrapolated slope has an error of h⁴, less than its rounding
+_EXTRAPOLATED = 2.0**-6  # part of a Richardson correction that its error may be
+_GROWTH_SAFETY = 64.0
+_TRUNCATION_SHARE = 4.0  # of a pair's radius, rounding is this many times the truncation
+_BENT = 2.0**-8  # a bend of this part of a slope may be a kink's
+_SUSPECTS = 64  # entries that are searched first where a direction disagrees and no pair does
+_AT_A_TIME = 256  # columns
+_SHOWN = 8
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,61 +75,300 @@ class EntryResult:
     ----------
     total, unresolved, kinks : int
         Entries in all, those lost in noise, and those at a kink.
+    searched : int
+        Entries that took more than a pair.
     resolution : float
-        Largest radius of an entry relative to the largest entry of its column.
+        Largest part of an entry's size by which it could be wrong unseen.
     wrong : tuple of WrongEntry
         Worst first.
     columns : tuple of Comparison
-        The worst entry of each of the first columns, as evidence.
+        The random direction, and the most wrong entries, as evidence.
     """
 
     total: int
     unresolved: int
     kinks: int
+    searched: int
     resolution: float
     wrong: tuple[WrongEntry, ...]
     columns: tuple[Comparison, ...]
 
 
-def compare_every_entry(problem: Problem, rtol: float, workers: int) -> EntryResult:
-    """Compare the claimed Jacobian with the numerical one, column by column."""
-    claimed = _claimed_jacobian(problem)
-    inputs = problem.inputs
-    sizes = inputs.layout.flatten([power_of_two_size(x) for x in inputs.point])
-    with ThreadPoolExecutor(workers) as pool:
-        columns = list(pool.map(lambda i: _column(problem, i, float(sizes[i])), range(sizes.size)))
-    scale = np.abs(claimed).max(axis=0, initial=0.0)
-    wrong: list[tuple[float, WrongEntry]] = []
-    evidence: list[Comparison] = []
-    unresolved = kinks = 0
-    resolution = 0.0
-    for i, column in enumerate(columns):
-        for j, found in enumerate(column):
-            at = (problem, i, j, float(sizes[i]), float(claimed[j, i]))
-            c = _compared(*at, found, rtol)
-            if c.slight:
-                curve = problem.curve(c.direction)
-                c = _compared(*at, derivative(Component(curve, j), CLOSELY), rtol)
-            natural = max(c.scale, c.found.scale, float(scale[i] * sizes[i]))
-            if not c.agrees:
-                wrong.append((c.excess, _wrong_entry(problem, i, j, float(sizes[i]), c)))
-            elif c.found.interval is not None:
-                kinks += 1
-            elif c.allowed > _COARSEST * natural:
-                unresolved += c.found.reason != "constant" or c.claimed != 0
-            elif natural > 0:
-                resolution = max(resolution, c.allowed / natural)
-            if j == 0:
-                evidence.append(c)
-    wrong.sort(key=lambda item: -item[0])
-    return EntryResult(
-        total=claimed.size,
-        unresolved=unresolved,
-        kinks=kinks,
-        resolution=resolution,
-        wrong=tuple(entry for _, entry in wrong),
-        columns=tuple(evidence),
-    )
+@dataclass(frozen=True, slots=True)
+class _Scales:
+    """What a random direction shows of every output, and the claim along it beside the numerical derivative."""
+
+    noise: Values
+    growth: Values
+    comparison: Comparison
+
+
+def compare_every_entry(
+    problem: Problem,
+    rtol: float,
+    workers: int,
+    *,
+    rng: np.random.Generator | None = None,
+    required: float = _COARSEST,
+    batch: Batched | None = None,
+) -> EntryResult:
+    """Compare the claimed Jacobian with the numerical one, entry by entry.
+
+    Parameters
+    ----------
+    problem : Problem
+        f and the claim, begun.
+    rtol : float
+        Relative error of the claim that is tolerated.
+    workers : int
+        Threads.
+    rng : Generator, optional
+        Draws directions and steps.
+    required : float
+        The resolution that the numerical side must reach, as in `Examination`.
+    batch : Batched, optional
+        f over a leading batch axis, where it takes one; `problem` then has ``batch.one`` for f.
+    """
+    return _Entries(problem, rtol, min(required, _COARSEST), workers, rng, batch).compare()
+
+
+class _Entries:
+    """One comparison under way, in columns of sᵢ·eᵢ projected into the domain."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        rtol: float,
+        required: float,
+        workers: int,
+        rng: np.random.Generator | None,
+        batch: Batched | None,
+    ) -> None:
+        self._problem = problem
+        self._rtol = rtol
+        self._required = required
+        self._workers = workers
+        self._rng = np.random.default_rng(0) if rng is None else rng
+        self._batch = batch
+        inputs = problem.arithmetic.inputs
+        self._sizes = down_to_power_of_two(inputs.sizes)
+        self._free = inputs.tangent(self._sizes) is self._sizes  # no domain is declared
+        self._jacobian = _claimed_jacobian(problem)
+        self._claimed = self._jacobian * self._sizes
+        if not self._free:
+            for i in range(self._sizes.size):
+                self._claimed[:, i] = self._jacobian @ self._along(i)
+
+    def compare(self) -> EntryResult:
+        """Run the stages."""
+        d, v = self._random()
+        quick = self._quick_scales(d, v) if self._is_roomy(d) else None
+        scales = self._scales(d, v) if quick is None else quick
+        step = self._steps(scales)
+        batch = self._batch if self._is_roomy(d) else None  # else it wasn't looked at
+        pairs = evaluate_pairs(self._problem, self._sizes, step, self._workers, batch)
+        rounding = SIGMAS / math.sqrt(2) * scales.noise[:, None] / step
+        radius = rounding + _GROWTH_SAFETY * scales.growth[:, None] * step**2
+        claimed = np.abs(self._claimed)
+        radius += self._problem.arithmetic.inputs.eps / step * claimed  # x ± h·s is rounded
+        allowed = radius + self._rtol * claimed
+        natural = np.maximum(np.fmax(claimed, np.abs(pairs.slope)), claimed.max(0, initial=0.0))
+        # an f that doesn't move has no other size than its own
+        still = (pairs.slope == 0) & (pairs.bend == 0) & (claimed == 0)
+        own = np.abs(self._problem.arithmetic.value)[:, None]
+        natural = np.where(still, np.maximum(natural, own), natural)
+        typical = np.sqrt(np.mean(np.square(claimed), axis=1))[:, None]
+        settled = np.abs(pairs.slope - self._claimed) <= allowed
+        settled &= np.abs(pairs.bend) <= 2 * rounding + _BENT * np.maximum(natural, typical)
+        settled &= radius <= self._required * natural
+        seen = settled & (natural > 0)
+        resolution = float(np.max(allowed / natural, where=seen, initial=0.0))
+        result = self._searched(~settled, natural, resolution, scales.comparison)
+        if result.wrong or scales.comparison.agrees:
+            return result
+        # the claim is wrong by less than pairs see
+        excess = np.nan_to_num(np.abs(pairs.slope - self._claimed) / allowed)
+        first = excess >= np.sort(excess, axis=None)[-_SUSPECTS:][0]
+        result = self._searched(first, natural, resolution, scales.comparison)
+        if result.wrong:
+            return result
+        return self._searched(np.full_like(settled, True), natural, 0.0, scales.comparison)
+
+    # -- the direction ---------------------------------------------------------------------------
+
+    def _random(self) -> tuple[Array, Array]:
+        m = self._problem.outputs.size
+        d = self._sizes * signed(self._rng, self._sizes.shape)
+        v = np.ones(1) if m == 1 else signed(self._rng, (m,))
+        return self._problem.arithmetic.inputs.tangent(d), v
+
+    def _is_roomy(self, d: Array) -> bool:
+        """Whether the steps of the quick look stay inside the domain."""
+        reach = min(self._problem.arithmetic.inputs.reach(d))
+        return self._sizes.size > 1 and reach > 2 * _PROBE_STEP
+
+    def _quick_scales(self, d: Array, v: Array) -> _Scales | None:
+        """Take two pairs along d; None where claim and f don't agree there to within ordinary rounding."""
+        problem = self._problem
+        h = _PROBE_STEP
+        ups, downs = evaluate_along(problem, d, (h, h / 2), self._batch)
+        coarse, fine = (ups[0] - downs[0]) / (2 * h), (ups[1] - downs[1]) / h
+        eps = problem.arithmetic.eps
+        largest = np.maximum(np.abs(ups[0]), np.abs(downs[0]))
+        noise = 1.5 * (eps * largest + problem.arithmetic.inputs.eps * np.abs(fine))
+        correction = (fine - coarse) / 3
+        rounding = 2 * SIGMAS * noise / h
+        radius = rounding + _EXTRAPOLATED * np.abs(correction)
+        terms = self._jacobian * d
+        allowed = radius + self._rtol * np.sqrt(np.sum(np.square(terms), axis=1))
+        if not np.all(np.abs(fine + correction - np.sum(terms, axis=1)) <= allowed):
+            return None
+        comparison = self._quick_comparison(d, v, fine + correction, radius, noise)
+        growth = (np.abs(coarse - fine) + rounding) / (0.75 * h * h)
+        return _Scales(noise, growth, comparison) if comparison.agrees else None
+
+    def _quick_comparison(
+        self, d: Array, v: Array, slope: Values, radius: Values, noise: Values
+    ) -> Comparison:
+        terms = (v @ self._jacobian) * d
+        scale = norm(terms)
+        weight = np.abs(v)
+        found = Found(
+            value=float(v @ slope),
+            radius=float(weight @ radius),
+            reason="smooth",
+            noise=float(weight @ noise),
+            step=_PROBE_STEP,
+            scale=float(weight @ np.abs(slope)),
+        )
+        allowed = found.radius + self._rtol * scale
+        return Comparison("random", d, v, float(np.sum(terms)), found, scale, allowed)
+
+    def _scales(self, d: Array, v: Array) -> _Scales:
+        """Walk the ladder along d."""
+        problem = self._problem
+        line = problem.curve(d)
+        if problem.outputs.size == 1:
+            noise = np.array([derivative(Component(line, 0), GOAL).noise])
+        else:
+            noise = first_look(line, np.arange(problem.outputs.size), GOAL).noise
+        component = Component(line.projected(v[None, :]), 0)
+        c = judged(problem, "random", d, v, derivative(component, GOAL), self._rtol)
+        if c.slight:
+            c = judged(problem, "random", d, v, derivative(component, CLOSELY), self._rtol)
+        noise = np.where(np.isfinite(noise), noise, math.inf)
+        return _Scales(noise, _growth(line), c)
+
+    # -- pairs -----------------------------------------------------------------------------------
+
+    def _steps(self, scales: _Scales) -> Values:
+        """Draw a step for each input; NaN where a pair would leave the domain, or isn't worth it."""
+        n = self._sizes.size
+        if n == 1:
+            return np.full(1, math.nan)
+        bound = _GROWTH_SAFETY * _TRUNCATION_SHARE * scales.growth
+        best = np.cbrt(SIGMAS / math.sqrt(2) * scales.noise / bound)
+        known = sorted(t for t in best.tolist() if math.isfinite(t))
+        usual = known[len(known) // 2] if known else _PROBE_STEP
+        usual = min(max(usual, _FINEST_STEP), _COARSEST_STEP)
+        step = draw_steps(self._rng, n, 2.0 ** math.ceil(math.log2(usual)))
+        if not self._free:
+            for i in range(n):
+                d = self._along(i)
+                alone = np.count_nonzero(d) == 1 and d[i] == self._sizes[i]
+                reach = min(self._problem.arithmetic.inputs.reach(d))
+                step[i] = step[i] if alone and 2 * step[i] < reach else math.nan
+        return step
+
+    def _along(self, i: int) -> Array:
+        d = np.zeros_like(self._sizes)
+        d[i] = self._sizes[i]
+        return self._problem.arithmetic.inputs.tangent(d)
+
+    # -- searches --------------------------------------------------------------------------------
+
+    def _searched(
+        self, wanted: Mask, natural: Values, resolution: float, direction: Comparison
+    ) -> EntryResult:
+        wrong: list[tuple[float, WrongEntry]] = []
+        shown: list[Comparison] = []
+        unresolved = kinks = 0
+        for i, line in self._walked(wanted):
+            for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
+                c = self._compared(line, i, j)
+                size = max(float(natural[j, i]), abs(c.found.value), c.found.scale)
+                if not c.agrees:
+                    wrong.append((c.excess, self._wrong_entry(i, j, c)))
+                    shown = sorted([*shown, c], key=lambda c: -c.excess)[:_SHOWN]
+                elif c.found.interval is not None:
+                    kinks += 1
+                elif not c.found.radius <= self._required * size:
+                    unresolved += c.found.reason != "constant" or c.claimed != 0
+                elif size > 0:
+                    resolution = max(resolution, c.allowed / size)
+            self._problem.calls.calls += line.counter.calls
+            self._problem.calls.error = line.counter.error or self._problem.calls.error
+        wrong.sort(key=lambda item: -item[0])
+        if not wrong and not direction.agrees:
+            unresolved = max(unresolved, 1)  # a direction and the entries contradict each other
+        return EntryResult(
+            total=self._claimed.size,
+            unresolved=unresolved,
+            kinks=kinks,
+            searched=int(np.count_nonzero(wanted)),
+            resolution=math.inf if unresolved == self._claimed.size else resolution,
+            wrong=tuple(entry for _, entry in wrong),
+            columns=(direction, *shown),
+        )
+
+    def _walked(self, wanted: Mask) -> Iterator[tuple[int, Line]]:
+        """Yield the columns that are wanted with their lines, in threads walked along as far as differences need."""
+        columns = [int(i) for i in np.flatnonzero(np.any(wanted, axis=0))]
+        for k in range(0, len(columns), _AT_A_TIME):  # a line holds as much as x
+            block = columns[k : k + _AT_A_TIME]
+            lines = [replace(self._problem.curve(self._along(i)), counter=Counter()) for i in block]
+            if self._workers > 1 and len(lines) > 1:
+                rows = [np.flatnonzero(wanted[:, i]) for i in block]
+                with ThreadPoolExecutor(self._workers) as pool:
+                    list(pool.map(_walk, lines, rows))
+            yield from zip(block, lines, strict=True)
+
+    def _compared(self, line: Line, i: int, j: int) -> Comparison:
+        c = self._judged(i, j, derivative(Component(line, j), GOAL))
+        return self._judged(i, j, derivative(Component(line, j), CLOSELY)) if c.slight else c
+
+    def _judged(self, i: int, j: int, found: Found) -> Comparison:
+        claimed = float(self._claimed[j, i])
+        allowed = found.radius + self._rtol * abs(claimed)
+        return Comparison(
+            label="kink" if found.interval is not None else f"entry {i}",
+            direction=self._along(i),
+            cotangent=_unit(self._problem.outputs.size, j),
+            claimed=claimed,
+            found=found,
+            scale=abs(claimed),
+            allowed=allowed if math.isfinite(found.radius) else math.inf,
+        )
+
+    def _wrong_entry(self, i: int, j: int, c: Comparison) -> WrongEntry:
+        problem, size = self._problem, float(self._sizes[i])
+        slot, index = problem.inputs.layout.locate(i)
+        return WrongEntry(
+            argument=slot.argument,
+            path=slot.path,
+            index=index,
+            output=None if problem.scalar else problem.outputs.locate(j)[1],
+            claimed=c.claimed / size,
+            numerical=c.found.value / size,
+            radius=c.found.radius / size,
+            part=problem.inputs.layout.part(i),
+        )
+
+
+def _walk(line: Line, rows: Indices) -> None:
+    with np.errstate(all="ignore"):  # a thread has its own
+        for j in rows:
+            search(Component(line, int(j)), GOAL)
 
 
 def _claimed_jacobian(problem: Problem) -> Array:
@@ -102,35 +388,10 @@ def _unit(size: int, k: int) -> Array:
     return e
 
 
-def _column(problem: Problem, i: int, size: float) -> list[Found]:
-    curve = problem.curve(size * _unit(problem.inputs.layout.size, i))
-    with np.errstate(all="ignore"):  # a thread has its own
-        return [derivative(Component(curve, j), GOAL) for j in range(problem.outputs.size)]
-
-
-def _compared(
-    problem: Problem, i: int, j: int, size: float, claimed: float, found: Found, rtol: float
-) -> Comparison:
-    scale = abs(claimed * size)
-    return Comparison(
-        label="kink" if found.interval is not None else f"entry {i}",
-        direction=size * _unit(problem.inputs.layout.size, i),
-        cotangent=_unit(problem.outputs.size, j),
-        claimed=claimed * size,
-        found=found,
-        scale=scale,
-        allowed=found.radius + rtol * scale if math.isfinite(found.radius) else math.inf,
-    )
-
-
-def _wrong_entry(problem: Problem, i: int, j: int, size: float, c: Comparison) -> WrongEntry:
-    slot, index = problem.inputs.layout.locate(i)
-    return WrongEntry(
-        argument=slot.argument,
-        path=slot.path,
-        index=index,
-        output=None if problem.scalar else problem.outputs.locate(j)[1],
-        claimed=c.claimed / size,
-        numerical=c.found.value / size,
-        radius=c.found.radius / size,
-    )
+def _growth(line: Line) -> Values:
+    """Return |c| of each output's slope error c·h², from the two coarsest rungs; inf where they don't say."""
+    h = line.unit * 2.0**-BASE
+    coarse, fine = ((line.value(t) - line.value(-t)) / (2 * t) for t in (h, h / 2))
+    growth = np.abs(coarse - fine) / (0.75 * h * h)
+    # an output without a third derivative shows its rounding
+    return np.where(np.isfinite(growth), growth, math.inf)

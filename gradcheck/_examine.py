@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind
 from gradcheck._compare import CLOSELY, GOAL, Comparison, claim_rtol, compare, norm
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
@@ -60,6 +61,7 @@ class Settings:
     rtol: float | None
     seed: int
     workers: int
+    batch: Batched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Examination:
         self._comparisons: list[Comparison] = []
         self._notes: list[str] = []
         self._rtol = 0.0
+        self._miss_probability = MISS_PROBABILITY
 
     # -- the two modes ---------------------------------------------------------------------------
 
@@ -109,6 +112,7 @@ class Examination:
 
     def entry_by_entry(self) -> Report:
         """Check every entry of the derivative."""
+        self._miss_probability = math.nan  # it isn't left to chance which entries are seen
         return self._guarded(self._full_verdict)
 
     def _guarded(self, verdict: Callable[[], Verdict]) -> Report:
@@ -151,11 +155,21 @@ class Examination:
         claim_is_linear(self._problem)
 
     def _full_verdict(self) -> Verdict:
+        problem, settings = self._problem, self._settings
         witnessed = self._begin()
-        result = compare_every_entry(self._problem, self._rtol, self._settings.workers)
+        result = compare_every_entry(
+            problem,
+            self._rtol,
+            settings.workers,
+            rng=self._rng,
+            required=settings.rtol or _COARSEST_RESOLUTION,
+            batch=settings.batch,
+        )
         self._finish(witnessed)
         self._comparisons = list(result.columns)
         if result.wrong:
+            for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
+                self._try("random", np.ones(problem.inputs.layout.size, dtype=bool))
             return self._failed(result.wrong)
         if result.unresolved:
             return Verdict(
@@ -271,7 +285,8 @@ class Examination:
         problem, rtol = self._problem, self._rtol
         worst = max(self._disagreeing(), key=lambda c: c.excess, default=None)
         diagnosis = diagnose_throughout(problem, self._comparisons, rtol)
-        located = Located(known, complete=True)
+        everything = 0.0 if worst is None else worst.claimed - worst.found.value
+        located = Located(known, complete=True, explained=everything)
         if not known and worst is not None:
             # a mistake that is everywhere needs a few examples, not a search
             search = locate if diagnosis is None or problem.kind == "jvp" else examples
@@ -406,7 +421,7 @@ class Examination:
             evaluations=problem.calls.calls,
             claim_evaluations=problem.claim_calls.calls,
             resolution=verdict.resolution,
-            miss_probability=MISS_PROBABILITY,
+            miss_probability=self._miss_probability,
             rtol=self._rtol,
             seed=settings.seed,
             wrong_entries=verdict.wrong_entries,

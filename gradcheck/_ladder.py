@@ -42,9 +42,10 @@ COARSEST = -1  # beyond its own size, an argument has structure that noise could
 _NOISE_TRIPLES = 5
 ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 SIGMAS = 3.0  # how many standard deviations of noise a radius covers
-_TRUNCATION_SAFETY = 4.0
+TRUNCATION_SAFETY = 4.0
+_NEXT = 4  # rungs finer than a window that show the noise at its place
 _LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver leave
-_SMALLEST = 5e-324
+SMALLEST = 5e-324
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SCATTERED = 10
 CUBIC = 4
@@ -102,9 +103,7 @@ def _one_sided_weights(width: int) -> tuple[float, ...]:
 
 # Rounding of an extrapolated slope in units of σ/h of the coarsest rung.  A central slope has the
 # noise of two values, each of deviation σ; one-sided slopes share the value at the origin.
-_CENTRAL_GAIN = math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(WIDTH)))) / math.sqrt(
-    2
-)
+CENTRAL_GAIN = math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(WIDTH)))) / math.sqrt(2)
 _ONE_SIDED_GAIN = math.hypot(
     *(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
     sum(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
@@ -184,15 +183,19 @@ class Component:
         slope = min((abs(r.slope) for r in rungs if r.finite), default=0.0)
         value = self.line.eps * max(values, default=abs(self.origin))
         rounding = 0.5 * (value + self.line.argument_noise * slope)
-        return max(rounding, self.line.noise, _SMALLEST)
+        return max(rounding, self.line.noise, SMALLEST)
 
     def base_noise(self) -> float:
         """Return the modelled noise on the first window and its check."""
         return self.modelled_noise([self.rungs[k] for k in self.known() if k >= BASE][: WIDTH + 1])
 
     def noise_beside(self, w: Window) -> float:
-        """Return φ's noise as rungs finer than a window show it: their distance from its polynomial."""
-        finer = [self.rungs[k] for k in self.known() if k >= w.start + WIDTH]
+        """Return φ's noise as the next rungs finer than a window show it: their distance from its polynomial.
+
+        Only the next ones, since noise need not be the same everywhere: where φ(0) is zero at x = 0,
+        it shrinks with the step.
+        """
+        finer = [self.rungs[k] for k in self.known() if k >= w.start + WIDTH][:_NEXT]
         samples: list[float] = []
         for r in (r for r in finer if not r.flat):
             samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
@@ -252,20 +255,20 @@ class Component:
         if not all(r.finite for r in rungs):
             return None
         noise = self._noise_in(rungs, noise)
-        rounding = SIGMAS * noise * _CENTRAL_GAIN / rungs[0].step
-        value, corrections = _extrapolate([r.slope for r in rungs], ratio=4)
-        if not _converges([r.slope for r in rungs], 2.5, rounding / 2):
+        rounding = SIGMAS * noise * CENTRAL_GAIN / rungs[0].step
+        value, corrections = extrapolate([r.slope for r in rungs], ratio=4)
+        if not converges([r.slope for r in rungs], 2.5, rounding / 2):
             return None
         bends = [abs(r.bend) for r in rungs]
         shrinking = bends[-1] <= max(bends[:-1]) / 3
         if not shrinking and bends[-1] > 2 * SIGMAS * noise / rungs[-1].step:
             return None
-        curvature, _ = _extrapolate([r.bend / r.step for r in rungs], ratio=4)
+        curvature, _ = extrapolate([r.bend / r.step for r in rungs], ratio=4)
         return Window(
             start=start,
             value=value,
             # a bend that stays may be noise, or a kink as weak as that
-            truncation=_truncation(corrections) + (0.0 if shrinking else bends[-1]),
+            truncation=truncation(corrections) + (0.0 if shrinking else bends[-1]),
             rounding=rounding + self.line.eps * abs(value),
             curvature=curvature,
             movement=max(abs(r.slope) + abs(r.bend) for r in rungs),
@@ -301,15 +304,15 @@ class Component:
         if not all(map(math.isfinite, slopes)):
             return None
         rounding = SIGMAS * noise * _ONE_SIDED_GAIN / self.rungs[start].step
-        value, corrections = _extrapolate(slopes, ratio=2)
-        if not _converges(slopes, 1.5, rounding / 2):
+        value, corrections = extrapolate(slopes, ratio=2)
+        if not converges(slopes, 1.5, rounding / 2):
             return None
         rounding += self.line.eps * abs(value)
         tail = self.rungs[start + ONE_SIDED_WIDTH - 1]
         return Window(
             start=start,
             value=value,
-            truncation=_TRUNCATION_SAFETY * max(corrections[-2:]),
+            truncation=TRUNCATION_SAFETY * max(corrections[-2:]),
             rounding=rounding,
             curvature=math.nan,
             movement=max(map(abs, slopes)),
@@ -334,7 +337,7 @@ def _upper(samples: Sequence[float]) -> float:
     return confidence(len(samples)) * math.hypot(*samples) / math.sqrt(len(samples))
 
 
-def _extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float]]:
+def extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float]]:
     """Richardson's table on steps that halve; return the corner and the sizes of the corrections that led to it.
 
     ``ratio`` is 4 for errors in h², h⁴, … and 2 for errors in h, h², …
@@ -351,7 +354,7 @@ def _extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float
     return tails[-1], sizes
 
 
-def _converges(slopes: Sequence[float], factor: float, rounding: float) -> bool:
+def converges(slopes: Sequence[float], factor: float, rounding: float) -> bool:
     """Whether the slopes approach a limit as they must: their differences shrink, down to rounding.
 
     The differences of a smooth φ shrink by four from step to step (by two on one side); `factor` is
@@ -361,7 +364,7 @@ def _converges(slopes: Sequence[float], factor: float, rounding: float) -> bool:
     return all(b <= max(a / factor, rounding) for a, b in pairwise(differences))
 
 
-def _truncation(corrections: Sequence[float]) -> float:
+def truncation(corrections: Sequence[float]) -> float:
     """Bound the error of the corner, which is about the correction that the next column would make.
 
     Each correction is that of a power of h² more: they shrink in ratios that grow by four from
@@ -370,7 +373,9 @@ def _truncation(corrections: Sequence[float]) -> float:
     but one.
     """
     first, second, third = corrections[-3:]
+    if second == 0.0:  # a correction after one of exactly zero follows no law
+        return TRUNCATION_SAFETY * third
     foretold = 4 * second / first if first > 0 else 0.0
     last = max(third, second * min(1.0, foretold))
-    ratio = max(foretold, third / second if second > 0 else 0.0)
-    return _TRUNCATION_SAFETY * max(last * min(1.0, 4 * ratio), second * 2.0**-14)
+    ratio = max(foretold, third / second)
+    return TRUNCATION_SAFETY * max(last * min(1.0, 4 * ratio), second * 2.0**-14)

@@ -89,6 +89,10 @@ class Line:
             self._seen[t] = self._evaluate(t)
         return self._seen[t]
 
+    def know(self, t: float, values: Values) -> None:
+        """Take φ(t) from an evaluation of many points at once, which counts them itself."""
+        self._seen[t] = values
+
     def _evaluate(self, t: float) -> Values:
         limit = self.reach[1] if t > 0 else self.reach[0]
         if abs(t) >= limit:

@@ -136,6 +136,22 @@ class Problem(Forward):
             case _:
                 return self._flat_gradient(self._ask(self._shaped_output(cotangent)))
 
+    def pullback_beside(self, direction: Array, t: float, cotangent: Array) -> Array | None:
+        """Return the claimed vᵀJ at x + t·d instead of at x; None where the claim doesn't answer there."""
+        args = self.inputs.mover(direction)(t)
+        self.claim_calls.calls += 1
+        try:
+            match self.kind:
+                case "grad":
+                    return float(cotangent[0]) * self._flat_gradient(self._claim(*args))
+                case "vjp":
+                    given = copied(self._shaped_output(cotangent))
+                    return self._flat_gradient(self._claim(*args, given))
+                case _:
+                    return None
+        except Exception:  # noqa: BLE001 -- a finding of its own would be about another point than x
+            return None
+
     def pushforward(self, direction: Array) -> Array:
         """Return the claimed Ju as a flat vector over the outputs (for a jvp)."""
         out = self._ask(self._shaped_input(direction))

@@ -148,7 +148,8 @@ class Report:
     resolution : float
         Relative size of the smallest error that would have been reported; inf if none.
     miss_probability : float
-        Chance that an error of that size is missed by the random directions.
+        Chance that an error of that size is missed by the random directions; NaN where every entry
+        was looked at.
     rtol : float
         The relative error that was tolerated.
     seed : int
@@ -280,10 +281,7 @@ def _lines(r: Report) -> list[str]:
         lines += ["", f"  looks like: {r.diagnosis.sentence}"]
     lines += [f"  note: {note}" for note in r.notes]
     if math.isfinite(r.resolution):
-        lines.append(
-            f"  would have seen: an error of {r.resolution:.1e} of the gradient's size "
-            f"(chance of missing one: {r.miss_probability:.0e})"
-        )
+        lines.append(f"  would have seen: an error of {r.resolution:.1e} of {_of_what(r)}")
     tried = ", ".join(
         [
             _count(len(r.probes), "direction"),
@@ -293,6 +291,12 @@ def _lines(r: Report) -> list[str]:
     )
     lines.append(f"  tried: {tried}; rerun with rng={r.seed}")
     return lines
+
+
+def _of_what(r: Report) -> str:
+    if math.isnan(r.miss_probability):
+        return "an entry's size, in any entry"
+    return f"the gradient's size (chance of missing one: {r.miss_probability:.0e})"
 
 
 def _count(number: int, noun: str) -> str:

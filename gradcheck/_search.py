@@ -80,6 +80,10 @@ def search(component: Component, goal: Goal) -> Found:
         )
     noise = component.fine_noise()
     best = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
+    if best is not None and best.start > BASE + 2 * STRIDE:
+        # so fine that nothing but noise takes slopes off the window's polynomial
+        noise = max(noise, component.noise_beside(best))
+        best = component.window(best.start, noise) or best
     if not component.credible(noise) and (best is None or best.rounding > best.truncation):
         return rough(component, noise)
     if best is not None and _useful(best):

@@ -1,0 +1,193 @@
+"""One symmetric pair of evaluations for every input: f at x ± h·sᵢ·eᵢ, with steps that are drawn.
+
+This is all that a bare central difference does, and costs no more: points are written into whole
+blocks of rows, so that next to nothing happens between two calls of f.  Every call gets a row of
+its own that nobody else sees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck._batch import CHUNK, Batched, NotBatchedError, must_keep_rows_apart
+from gradcheck._domain import Array
+from gradcheck._line import Values
+from gradcheck._numbers import numeric
+from gradcheck._problem import Problem
+
+_BITS = 20  # of a step's mantissa: enough to be random, few enough that x ± h·s is exact
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Central slopes and bends of all outputs along sᵢ·eᵢ, one column an input.
+
+    Parameters
+    ----------
+    step : ndarray of float64
+        h of each input; NaN where no pair was evaluated.
+    slope, bend : ndarray of float64
+        (φ(h) − φ(−h))/2h and (φ(h) − 2φ(0) + φ(−h))/2h, of shape (outputs, inputs).
+    """
+
+    step: Values
+    slope: Values
+    bend: Values
+
+
+def draw_steps(rng: np.random.Generator, count: int, coarsest: float) -> Values:
+    """Draw steps below `coarsest`, a power of two, with squares uniform over half of the range to it.
+
+    A truncation error a·h² is then uniform over half of a·coarsest².
+    """
+    mantissa = np.sqrt(rng.uniform(0.5, 1.0, count))
+    return np.asarray(coarsest * np.ldexp(np.round(np.ldexp(mantissa, _BITS)), -_BITS))
+
+
+def evaluate_pairs(
+    problem: Problem, sizes: Values, step: Values, workers: int, batch: Batched | None
+) -> Pairs:
+    """Evaluate f at every pair; a point at which it raises is NaN.  `step` is NaN for inputs to leave out."""
+    inputs = np.flatnonzero(np.isfinite(step))
+    width = max(1, CHUNK // (16 * sizes.size))
+    blocks = [inputs[k : k + width] for k in range(0, inputs.size, width)]
+    evaluate = _evaluator(problem, sizes, step, batch)
+    slope, bend = np.full((2, problem.outputs.size, sizes.size), math.nan)
+    origin = problem.arithmetic.value
+    for block, values in zip(blocks, _mapped(evaluate, blocks, workers), strict=True):
+        up, down = values[0::2] - origin, values[1::2] - origin
+        double = 2 * step[block][:, None]
+        slope[:, block] = ((values[0::2] - values[1::2]) / double).T
+        bend[:, block] = ((up + down) / double).T
+    problem.calls.calls += 2 * inputs.size
+    return Pairs(step, slope, bend)
+
+
+def evaluate_along(
+    problem: Problem, direction: Array, steps: Sequence[float], batch: Batched | None
+) -> tuple[Values, Values]:
+    """Evaluate f at x + h·d and at x − h·d for each step h, one row a step.
+
+    Raises
+    ------
+    NotBatchedError
+        If f was said to take a batch, and a row of it isn't what f says of that point alone.
+    """
+    inputs = problem.arithmetic.inputs
+    move = inputs.mover(direction)
+    places = [move(t) for h in steps for t in (h, -h)]
+    if batch is None:
+        values = np.array([_one(problem, args) for args in places])
+    else:
+        values = _at_once(problem, batch, np.stack([args[0] for args in places]))
+        alone = _one(problem, places[-1])
+        origin = problem.arithmetic.value
+        must_keep_rows_apart(values[-1:], alone[None], origin, problem.arithmetic.eps)
+        problem.calls.calls += 1
+    problem.calls.calls += len(places)
+    return values[0::2], values[1::2]
+
+
+def _mapped(
+    evaluate: Callable[[Array], Values], blocks: Sequence[Array], workers: int
+) -> list[Values]:
+    """Evaluate block by block; the blocks don't depend on the number of threads."""
+    if workers == 1 or len(blocks) == 1:
+        return [evaluate(block) for block in blocks]
+
+    def in_thread(block: Array) -> Values:
+        with np.errstate(all="ignore"):  # a thread has its own
+            return evaluate(block)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(in_thread, blocks))
+
+
+def _evaluator(
+    problem: Problem, sizes: Values, step: Values, batch: Batched | None
+) -> Callable[[Array], Values]:
+    """Return inputs ↦ f at their pairs, two rows an input, the plus side first."""
+    arithmetic = problem.arithmetic.inputs
+    args = arithmetic.original()
+    x = args[0]
+    plain = len(args) == 1 and isinstance(x, np.ndarray) and x.dtype == np.float64
+    if batch is not None:
+        return lambda block: _at_once(problem, batch, _points(x, sizes, step, block))
+    if plain and x.flags.c_contiguous:
+        return lambda block: _one_by_one(problem, _points(x, sizes, step, block))
+
+    def general(block: Array) -> Values:
+        values = []
+        for i in block:
+            d = np.zeros_like(sizes)
+            d[i] = sizes[i]
+            move = arithmetic.mover(d)
+            values += [_one(problem, move(float(t))) for t in (step[i], -step[i])]
+        return np.array(values)
+
+    return general
+
+
+def _points(x: npt.NDArray[Any], sizes: Values, step: Values, block: Array) -> npt.NDArray[Any]:
+    rows = np.repeat(x.reshape(1, -1), 2 * block.size, axis=0)
+    k = np.arange(block.size)
+    moved = step[block] * sizes[block]
+    rows[2 * k, block] += moved
+    rows[2 * k + 1, block] -= moved
+    return rows.reshape(-1, *x.shape)
+
+
+def _one_by_one(problem: Problem, points: npt.NDArray[Any]) -> Values:
+    f = problem._f
+    values: list[Any] = []
+    for point in points:
+        try:
+            y = f(point)
+        except Exception as error:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
+            problem.calls.error = f"{type(error).__name__}: {error}"
+            y = math.nan
+        # a float is a result as it stands; of an array a copy is taken, since f may reuse it
+        values.append(y if isinstance(y, float) else _flat(problem, y))
+    size = problem.outputs.size
+    if size > 1:  # a NaN stands for as many as f returns
+        values = [np.full(size, v) if isinstance(v, float) else v for v in values]
+    return np.array(values, dtype=np.float64).reshape(len(values), size)
+
+
+def _one(problem: Problem, args: tuple[Any, ...]) -> Values:
+    try:
+        y = problem._f(*args)
+    except Exception as error:  # noqa: BLE001 -- as above
+        problem.calls.error = f"{type(error).__name__}: {error}"
+        return np.full(problem.outputs.size, math.nan)
+    return _flat(problem, y)
+
+
+def _flat(problem: Problem, y: Any) -> Values:
+    """Return f's values flat, or NaN where they aren't as many as at x, or no numbers."""
+    try:
+        return problem._sized(problem._flat_output(y))
+    except (TypeError, ValueError) as error:
+        problem.calls.error = f"{type(error).__name__}: {error}"
+        return np.full(problem.outputs.size, math.nan)
+
+
+def _at_once(problem: Problem, batch: Batched, points: npt.NDArray[Any]) -> Values:
+    try:
+        y = np.array(
+            numeric(batch.rows(points)), dtype=np.float64
+        )  # a copy: f may reuse its buffer
+    except NotBatchedError:
+        raise
+    except Exception:  # noqa: BLE001 -- as above; one by one it is seen which point it is
+        return _one_by_one(problem, points)
+    if y.size != len(points) * problem.outputs.size:
+        return _one_by_one(problem, points)
+    return y.reshape(len(points), problem.outputs.size)

@@ -1,0 +1,356 @@
+"""``mode="full"``: one pair of evaluations an entry, and a search wherever that isn't enough."""
+
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import Domain, Interval, Outcome, Reason, Simplex, _entries, _pairs, check
+from gradcheck._batch import Batched, NotBatchedError
+from gradcheck._compare import claim_rtol
+from gradcheck._entries import EntryResult, compare_every_entry
+from gradcheck._inputs import Inputs
+from gradcheck._line import quiet
+from gradcheck._problem import Problem
+
+LABELS = np.random.default_rng(0).integers(0, 10, 8)
+LOGITS = np.random.default_rng(1).standard_normal((8, 10))
+
+
+def cross_entropy(z: Any) -> Any:
+    """Of shape (8, 10), or a batch of those."""
+    s = z - z.max(axis=-1, keepdims=True)
+    picked = np.take_along_axis(s, np.broadcast_to(LABELS[:, None], (*s.shape[:-1], 1)), -1)
+    return np.mean(np.log(np.exp(s).sum(axis=-1)) - picked[..., 0], axis=-1)
+
+
+def cross_entropy_grad(z: np.ndarray) -> np.ndarray:
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    p[np.arange(8), LABELS] -= 1
+    return p / 8
+
+
+def scaled_entry(index: Any, factor: float) -> Callable[[np.ndarray], np.ndarray]:
+    def claim(z: np.ndarray) -> np.ndarray:
+        g = cross_entropy_grad(z)
+        g[index] *= factor
+        return g
+
+    return claim
+
+
+def compared(
+    f: Callable[..., Any],
+    x: Any,
+    *,
+    batched: bool = False,
+    workers: int = 1,
+    seed: int = 0,
+    domain: Domain | None = None,
+    **claim: Callable[..., Any],
+) -> tuple[EntryResult, Problem]:
+    ((kind, derivative),) = claim.items()
+    batch = Batched(f) if batched else None
+    inputs = Inputs((x,), (0,), {} if domain is None else {0: domain})
+    problem = Problem(f if batch is None else batch.one, inputs, kind, derivative, bare=True)  # type: ignore[arg-type]  # the keyword is the kind
+    with quiet():
+        problem.begin()
+        rng = np.random.default_rng(seed)
+        rtol = claim_rtol(problem, None)
+        return compare_every_entry(problem, rtol, workers, rng=rng, batch=batch), problem
+
+
+# -- cost ------------------------------------------------------------------------------------------
+
+
+def test_a_pair_an_entry() -> None:
+    calls = 0
+
+    def counted(z: np.ndarray) -> Any:
+        nonlocal calls
+        calls += 1
+        return cross_entropy(z)
+
+    report = check(counted, LOGITS, grad=cross_entropy_grad, mode="full", rng=0)
+    assert report.outcome is Outcome.PASS
+    assert report.message == "all 80 entries agree"
+    assert report.evaluations == calls == 2 * 80 + 4 + 2, "pairs, the direction, f at x twice"
+    assert report.resolution < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_right_claim_needs_no_search(seed: int) -> None:
+    result, problem = compared(cross_entropy, LOGITS, seed=seed, grad=cross_entropy_grad)
+    assert (result.wrong, result.unresolved, result.searched) == ((), 0, 0)
+    assert problem.calls.calls <= 1.1 * 2 * 80
+
+
+def test_a_batch_is_one_call() -> None:
+    sizes = []
+
+    def spied(Z: np.ndarray) -> np.ndarray:
+        sizes.append(len(Z))
+        return np.asarray(cross_entropy(Z))
+
+    result, problem = compared(spied, LOGITS, batched=True, grad=cross_entropy_grad)
+    alone, _ = compared(cross_entropy, LOGITS, grad=cross_entropy_grad)
+    assert (result.wrong, result.unresolved, result.searched) == ((), 0, 0)
+    assert result.resolution == pytest.approx(alone.resolution)
+    assert sizes == [1, 4, 1, 160], "at x, the direction, one of it alone, the pairs"
+    assert problem.calls.calls == sum(sizes)
+
+
+@pytest.mark.parametrize(
+    "mixing", [lambda Z: Z.sum((1, 2)) / Z.sum() * 8, lambda Z: cross_entropy(Z - Z.mean(0))]
+)
+def test_a_batch_that_mixes_its_rows(mixing: Callable[[Any], Any]) -> None:
+    with pytest.raises(NotBatchedError, match="row"):
+        compared(mixing, LOGITS, batched=True, grad=cross_entropy_grad)
+
+
+# -- what is found ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1.01, 1 + 1e-4])
+@pytest.mark.parametrize("batched", [False, True])
+def test_one_wrong_entry_is_found(factor: float, batched: bool) -> None:
+    claim = scaled_entry((3, 7), factor)
+    result, _ = compared(cross_entropy, LOGITS, batched=batched, grad=claim)
+    (entry,) = result.wrong
+    assert entry.index == (3, 7)
+    truth = cross_entropy_grad(LOGITS)[3, 7]
+    assert abs(entry.numerical - truth) <= entry.radius < 1e-4 * abs(truth)
+    assert entry.claimed == pytest.approx(factor * truth)
+    assert result.searched <= 3
+
+
+def test_an_error_too_small_for_pairs_is_found_by_the_direction() -> None:
+    report = check(
+        cross_entropy,
+        LOGITS,
+        grad=lambda z: cross_entropy_grad(z) * (1 + 1e-9),
+        mode="full",
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL
+    assert report.wrong_entries
+    assert report.evaluations < 2 * 80 + 64 * 40
+
+
+def test_power_over_steps_and_sizes_of_errors() -> None:
+    """An error of more than the resolution is never missed, whichever steps and directions are drawn."""
+    rng = np.random.default_rng(7)
+    for seed in range(100):
+        index = (int(rng.integers(8)), int(rng.integers(10)))
+        right, _ = compared(cross_entropy, LOGITS, seed=seed, grad=cross_entropy_grad)
+        factor = 1 + rng.choice([-1, 1]) * right.resolution * 10 ** rng.uniform(0.7, 4)
+        result, _ = compared(cross_entropy, LOGITS, seed=seed, grad=scaled_entry(index, factor))
+        assert [e.index for e in result.wrong] == [index], (seed, index, factor)
+
+
+def test_the_radius_holds_the_truncation() -> None:
+    """The finest steps that are taken are coarse for this f; what pairs are off by is foreseen."""
+    x = np.linspace(0.5, 2, 30)
+    for seed in (1, 2, 3):
+        result, _ = compared(
+            lambda x: np.sum(np.sin(300 * x)), x, seed=seed, grad=lambda x: 300 * np.cos(300 * x)
+        )
+        assert (result.wrong, result.unresolved, result.searched) == ((), 0, 0)
+
+
+def test_truncation_that_only_one_entry_has_does_not_accuse() -> None:
+    x = np.array([0.3, 1.0, 2.0, -0.7])
+
+    def f(x: np.ndarray) -> Any:
+        return np.sum(x**2) + 1e-3 * np.sin(3000 * x[1])
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = 2 * x
+        g[1] += 3 * np.cos(3000 * x[1])
+        return g
+
+    report = check(f, x, grad=grad, mode="full", rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
+
+    def smooth_part(x: np.ndarray) -> np.ndarray:
+        return 2 * x
+
+    report = check(f, x, grad=smooth_part, mode="full", rng=0)
+    assert report.outcome is Outcome.FAIL, str(report)
+    assert [e.index for e in report.wrong_entries] == [(1,)]
+
+
+def test_kinks_are_judged_by_their_sides() -> None:
+    x = np.array([0.0, 1.0, -2.0, 0.0])
+
+    def f(x: np.ndarray) -> Any:
+        return np.sum(np.abs(x) + x)
+
+    for at_kink in (0.0, 1.0, 2.0):  # between the one-sided derivatives, 0 and 2
+
+        def grad(x: np.ndarray, at_kink: float = at_kink) -> np.ndarray:
+            return np.where(x == 0, at_kink, np.sign(x) + 1)
+
+        report = check(f, x, grad=grad, mode="full", rng=0)
+        assert report.outcome is Outcome.PASS, str(report)
+        assert report.reason is Reason.KINK
+        assert report.message == "all 4 entries agree, 2 at kinks"
+    report = check(f, x, grad=lambda x: np.where(x == 0, 2.5, np.sign(x) + 1), mode="full", rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert {e.index for e in report.wrong_entries} == {(0,), (3,)}
+
+
+def test_entries_that_f_does_not_depend_on() -> None:
+    used = np.arange(40) % 2 == 0
+    x = np.linspace(0.5, 2, 40)
+    report = check(
+        lambda x: np.sum(np.exp(x[used])),
+        x,
+        grad=lambda x: np.where(used, np.exp(x), 0.0),
+        mode="full",
+        rng=0,
+    )
+    assert report.outcome is Outcome.PASS
+    assert report.evaluations == 80 + 6
+
+
+def test_noise_beyond_arithmetic_is_measured() -> None:
+    x = np.linspace(0.5, 2, 20)
+
+    def coarse(x: np.ndarray) -> Any:
+        return np.round(np.sum(np.sin(x)), 9)
+
+    report = check(coarse, x, grad=np.cos, mode="full", rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
+    assert 1e-9 < report.resolution < 1e-2
+    wrong = check(coarse, x, grad=lambda x: 1.05 * np.cos(x), mode="full", rng=0)
+    assert wrong.outcome is Outcome.FAIL
+
+
+def test_what_noise_hides_does_not_pass() -> None:
+    def drowned(x: np.ndarray) -> float:
+        return 1e13 + float(np.sum(np.sin(x)))
+
+    report = check(drowned, np.linspace(0.5, 2, 9), grad=np.cos, mode="full", rng=0)
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert report.resolution > 1e-3
+
+
+def test_the_domain_is_kept() -> None:
+    domain = Interval(0.0, 1.0)
+    outside = []
+
+    def f(x: np.ndarray) -> Any:
+        if not domain.contains(x):
+            outside.append(x)
+        return np.sum(np.log(x) + np.log(1 - x))
+
+    x = np.array([1e-9, 0.5, 1 - 1e-9, 0.25])
+    report = check(f, x, grad=lambda x: 1 / x - 1 / (1 - x), domain=domain, mode="full", rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
+    assert not outside
+
+
+def test_a_simplex_is_kept() -> None:
+    x = np.array([0.1, 0.2, 0.3, 0.4])
+    sums = []
+
+    def entropy(x: np.ndarray) -> Any:
+        sums.append(x.sum())
+        return -np.sum(x * np.log(x))
+
+    report = check(entropy, x, grad=lambda x: -np.log(x) - 1, domain=Simplex(), mode="full", rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
+    assert np.allclose(sums, 1.0, rtol=0, atol=1e-12)
+    report = check(entropy, x, grad=lambda x: -np.log(x) * x, domain=Simplex(), mode="full", rng=0)
+    assert report.outcome is Outcome.FAIL
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_threads_change_nothing(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pairs, "CHUNK", 16 * 80 * 5)  # five inputs a block
+    threads = set()
+
+    def slow(z: np.ndarray) -> Any:
+        threads.add(threading.get_ident())
+        time.sleep(1e-4)
+        return cross_entropy(z)
+
+    claim = scaled_entry(slice(2, 6), factor)
+    seen = []
+    for workers in (1, 4):
+        threads.clear()
+        result, problem = compared(slow, LOGITS, workers=workers, grad=claim)
+        assert (len(threads) > 1) == (workers > 1)
+        seen.append((result.wrong, result.resolution, result.searched, problem.calls.calls))
+    assert seen[0] == seen[1]
+    assert (len(seen[0][0]) == 40) == (factor != 1)
+
+
+def test_threads_count_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_pairs, "CHUNK", 16 * 80 * 5)
+    lock, calls = threading.Lock(), 0
+
+    def counted(z: np.ndarray) -> Any:
+        nonlocal calls
+        with lock:
+            calls += 1
+        return cross_entropy(z)
+
+    _, problem = compared(counted, LOGITS, workers=4, grad=lambda z: 2 * cross_entropy_grad(z))
+    assert problem.calls.calls == calls
+
+
+def test_threads_leave_warning_filters_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    main, entered = threading.get_ident(), []
+    enter = warnings.catch_warnings.__enter__
+
+    def watched(self: Any) -> Any:
+        entered.append(threading.get_ident())
+        return enter(self)
+
+    monkeypatch.setattr(warnings.catch_warnings, "__enter__", watched)
+    # noise beyond arithmetic's, so that searches ask the complex step
+    result, _ = compared(
+        lambda x: np.sum(1e6 + np.sin(x)),
+        np.linspace(0.5, 2, 12),
+        workers=3,
+        grad=lambda x: 1.5 * np.cos(x),
+    )
+    assert len(result.wrong) == result.searched == 12
+    assert entered
+    assert set(entered) == {main}
+
+
+# -- a closer look ---------------------------------------------------------------------------------
+
+
+def test_a_slight_disagreement_of_a_search_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    goals = []
+    original = _entries.derivative
+
+    def unlucky(component: Any, goal: Any) -> Any:
+        goals.append(goal)
+        found = original(component, goal)
+        if goal is not _entries.GOAL:
+            return found
+        return replace(found, value=found.value + 5 * found.radius)
+
+    monkeypatch.setattr(_entries, "derivative", unlucky)
+    x = np.array([0.4])  # a single input has no pair
+    report = check(
+        lambda x: np.sum(np.sin(50 * x)), x, grad=lambda x: 50 * np.cos(50 * x), mode="full"
+    )
+    assert _entries.CLOSELY in goals
+    assert report.outcome is Outcome.PASS, str(report)
