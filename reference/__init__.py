@@ -6,13 +6,25 @@ claimed for which function, on which domain, and where the formula is from.
 
 from reference import (
     activations,
+    attentions,
+    convolutions,
+    divergences,
     elementwise_losses,
+    embeddings,
+    gates,
     layers,
     losses,
+    margin_losses,
     networks,
     nodes,
+    normalizations,
     pair_nodes,
+    poolings,
+    rectifiers,
+    reweighted_losses,
+    robust_losses,
     softmaxes,
+    tempered_softmax,
 )
 from reference.activations import (
     identity,
@@ -28,6 +40,18 @@ from reference.activations import (
     tanh,
     tanh_grad,
 )
+from reference.attentions import (
+    attention,
+    attention_vjp,
+)
+from reference.convolutions import (
+    conv2d,
+    conv2d_vjp,
+)
+from reference.divergences import (
+    kl_divergence,
+    kl_divergence_grad,
+)
 from reference.elementwise_losses import (
     binary_cross_entropy,
     binary_cross_entropy_grad,
@@ -35,6 +59,20 @@ from reference.elementwise_losses import (
     binary_cross_entropy_with_logits_grad,
     squared_error,
     squared_error_grad,
+)
+from reference.embeddings import (
+    embedding,
+    embedding_vjp,
+)
+from reference.gates import (
+    gelu,
+    gelu_grad,
+    gelu_tanh,
+    gelu_tanh_grad,
+    mish,
+    mish_grad,
+    silu,
+    silu_grad,
 )
 from reference.graphs import (
     SoftmaxWithLossAdjoints,
@@ -53,6 +91,11 @@ from reference.losses import (
     cross_entropy_grad,
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
+    softmax_cross_entropy_with_grad,
+)
+from reference.margin_losses import (
+    hinge,
+    hinge_grad,
 )
 from reference.networks import Network, NetworkGradient, network_loss, network_loss_vjp
 from reference.nodes import (
@@ -67,7 +110,45 @@ from reference.nodes import (
     sum_node,
     sum_node_vjp,
 )
+from reference.normalizations import (
+    batch_norm,
+    batch_norm_vjp,
+    layer_norm,
+    layer_norm_vjp,
+    rms_norm,
+    rms_norm_vjp,
+)
 from reference.pair_nodes import add_node, add_node_vjp, multiply_node, multiply_node_vjp
+from reference.poolings import (
+    max_pool2d,
+    max_pool2d_vjp,
+)
+from reference.rectifiers import (
+    elu,
+    elu_grad,
+    hardswish,
+    hardswish_grad,
+    leaky_relu,
+    leaky_relu_grad,
+    selu,
+    selu_grad,
+    softsign,
+    softsign_grad,
+)
+from reference.reweighted_losses import (
+    focal_loss,
+    focal_loss_grad,
+    label_smoothing_cross_entropy,
+    label_smoothing_cross_entropy_grad,
+)
+from reference.robust_losses import (
+    huber,
+    huber_grad,
+    log_cosh,
+    log_cosh_grad,
+    smooth_l1,
+    smooth_l1_grad,
+)
 from reference.softmaxes import (
     log_softmax,
     log_softmax_jvp,
@@ -80,6 +161,10 @@ from reference.softmaxes import (
     softmax_jvp,
     softmax_vjp,
 )
+from reference.tempered_softmax import (
+    temperature_softmax,
+    temperature_softmax_vjp,
+)
 from reference.training import Training, initial_parameters, minibatches, sgd_step, train
 
 CASES = (
@@ -91,6 +176,18 @@ CASES = (
     *pair_nodes.CASES,
     *layers.CASES,
     *networks.CASES,
+    *gates.CASES,
+    *normalizations.CASES,
+    *attentions.CASES,
+    *robust_losses.CASES,
+    *margin_losses.CASES,
+    *reweighted_losses.CASES,
+    *divergences.CASES,
+    *tempered_softmax.CASES,
+    *rectifiers.CASES,
+    *embeddings.CASES,
+    *poolings.CASES,
+    *convolutions.CASES,
 )
 
 __all__ = [
@@ -105,17 +202,49 @@ __all__ = [
     "add_node_vjp",
     "affine",
     "affine_vjp",
+    "attention",
+    "attention_vjp",
+    "batch_norm",
+    "batch_norm_vjp",
     "binary_cross_entropy",
     "binary_cross_entropy_grad",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_grad",
+    "conv2d",
+    "conv2d_vjp",
     "cross_entropy",
     "cross_entropy_grad",
+    "elu",
+    "elu_grad",
+    "embedding",
+    "embedding_vjp",
     "exp_node",
     "exp_node_vjp",
+    "focal_loss",
+    "focal_loss_grad",
+    "gelu",
+    "gelu_grad",
+    "gelu_tanh",
+    "gelu_tanh_grad",
+    "hardswish",
+    "hardswish_grad",
+    "hinge",
+    "hinge_grad",
+    "huber",
+    "huber_grad",
     "identity",
     "identity_grad",
     "initial_parameters",
+    "kl_divergence",
+    "kl_divergence_grad",
+    "label_smoothing_cross_entropy",
+    "label_smoothing_cross_entropy_grad",
+    "layer_norm",
+    "layer_norm_vjp",
+    "leaky_relu",
+    "leaky_relu_grad",
+    "log_cosh",
+    "log_cosh_grad",
     "log_node",
     "log_node_vjp",
     "log_sigmoid",
@@ -126,7 +255,11 @@ __all__ = [
     "logsumexp",
     "logsumexp_grad",
     "logsumexp_vjp",
+    "max_pool2d",
+    "max_pool2d_vjp",
     "minibatches",
+    "mish",
+    "mish_grad",
     "multiply_node",
     "multiply_node_vjp",
     "negate_node",
@@ -137,12 +270,21 @@ __all__ = [
     "reciprocal_node_vjp",
     "relu",
     "relu_grad",
+    "rms_norm",
+    "rms_norm_vjp",
+    "selu",
+    "selu_grad",
     "sgd_step",
     "sigmoid",
     "sigmoid_grad",
+    "silu",
+    "silu_grad",
+    "smooth_l1",
+    "smooth_l1_grad",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
+    "softmax_cross_entropy_with_grad",
     "softmax_jacobian",
     "softmax_jvp",
     "softmax_vjp",
@@ -151,11 +293,15 @@ __all__ = [
     "softmax_with_loss_vjp",
     "softplus",
     "softplus_grad",
+    "softsign",
+    "softsign_grad",
     "squared_error",
     "squared_error_grad",
     "sum_node",
     "sum_node_vjp",
     "tanh",
     "tanh_grad",
+    "temperature_softmax",
+    "temperature_softmax_vjp",
     "train",
 ]

@@ -2,9 +2,10 @@
 
 A *formula* is a plain function of arrays, free of casts, so that it also runs on arrays of symbolic
 numbers.  The functions here feed it float64 blocks that fit the cache, so that its temporaries
-never travel to main memory, and round its results once to the caller's dtype.  Blocks are
-contiguous, and formulas treat entries (or rows) independently; therefore neither the layout of the
-caller's array nor a row's neighbours change a bit of the result.
+never travel to main memory, and round its results once to the caller's dtype.  A formula that takes
+`out` writes into it, which in float64 is a part of the result itself, and saves the copy.  Blocks
+are contiguous, and formulas treat entries (or rows) independently; therefore neither the layout of
+the caller's array nor a row's neighbours change a bit of the result.
 """
 
 from __future__ import annotations
@@ -19,17 +20,50 @@ from reference._validate import Array, Reduction
 
 Formula = Callable[..., Any]
 
-_ENTRIES = 16384  # 128 KiB of float64: several temporaries fit the second-level cache
+_ENTRIES = 65536  # 512 KiB of float64: larger ones leave the cache, smaller ones wait for Python
+_WIDE = np.dtype(np.float64)
 
 
 def elementwise(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Any:
     """Return ``formula(*arrays)``, entry by entry, in `dtype`; the arrays have one shape."""
+
+    def into(*blocks: Array, out: Array) -> None:
+        out[...] = formula(*blocks)
+
+    return elementwise_into(into, *arrays, dtype=dtype)
+
+
+def elementwise_into(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Any:
+    """Do the same with a formula that writes its result into ``out``, as NumPy's own do.
+
+    In float64 that is the caller's result itself: nothing is copied.
+    """
+    return _entry_blocks(formula, arrays, _WIDE, dtype)
+
+
+def exact_elementwise_into(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Any:
+    """Do the same in the arrays' own dtype: for what NumPy rounds correctly in every dtype.
+
+    A difference, a maximum or a sign gains nothing from float64.
+    """
+    return _entry_blocks(formula, arrays, np.result_type(dtype, *arrays), dtype)
+
+
+def _entry_blocks(
+    formula: Formula, arrays: tuple[Array, ...], working: np.dtype[Any], dtype: np.dtype[Any]
+) -> Any:
     flat = [_flatten(a) for a in arrays]
     out = np.empty(flat[0].size, dtype)
+    buffer = out if dtype == working else np.empty(min(out.size, _ENTRIES), working)
     with np.errstate(all="ignore"):
+        if isinstance(formula, np.ufunc) and all(a.dtype == dtype == working for a in flat):
+            return formula(*flat, out=out).reshape(arrays[0].shape)[()]  # has no temporaries
         for start in range(0, out.size, _ENTRIES):
             part = slice(start, start + _ENTRIES)
-            out[part] = formula(*(np.ascontiguousarray(a[part], dtype=np.float64) for a in flat))
+            result = out[part] if buffer is out else buffer[: out.size - start]
+            formula(*(np.ascontiguousarray(a[part], dtype=working) for a in flat), out=result)
+            if buffer is not out:
+                out[part] = result
     return out.reshape(arrays[0].shape)[()]
 
 
@@ -43,19 +77,48 @@ def by_rows(formula: Formula, *arrays: Array, dtype: np.dtype[Any], row_entries:
     rows = len(arrays[0])
     step = max(1, _ENTRIES // (row_entries or arrays[0].shape[1]))
     with np.errstate(all="ignore"):
-        first = _row_block(formula, arrays, slice(0, step)).astype(dtype, copy=False)
+        first = np.asarray(formula(*(_wide(a[:step]) for a in arrays))).astype(dtype, copy=False)
         if rows <= step:
             return first
         out = np.empty((rows, *first.shape[1:]), dtype)
         out[:step] = first
         for start in range(step, rows, step):
             part = slice(start, start + step)
-            out[part] = _row_block(formula, arrays, part)
+            out[part] = formula(*(_wide(a[part]) for a in arrays))
     return out
+
+
+def by_rows_into(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Array:
+    """Do the same with a formula that writes its result, in the first array's shape, into ``out``.
+
+    In float64 that is the caller's result itself, which also has room for what comes before it.
+    """
+    rows, n = arrays[0].shape
+    step = max(1, _ENTRIES // n)
+    out = np.empty((rows, n), dtype)
+    with np.errstate(all="ignore"):
+        if rows <= step and dtype == _WIDE:
+            formula(*map(_wide, arrays), out=out)
+            return out
+        buffer = out if dtype == _WIDE else np.empty((min(rows, step), n))
+        for start in range(0, rows, step):
+            part = slice(start, start + step)
+            result = out[part] if buffer is out else buffer[: rows - start]
+            formula(*(_wide(a[part]) for a in arrays), out=result)
+            if buffer is not out:
+                out[part] = result
+    return out
+
+
+def columns(n: int) -> list[slice]:
+    """Return the parts, each no longer than a block, that a row of n entries is worked on in."""
+    return [slice(start, start + _ENTRIES) for start in range(0, n, _ENTRIES)]
 
 
 def to_rows(array: Array, axis: int) -> Array:
     """Return a contiguous array of shape (rows, n), n the length of `axis`."""
+    if array.ndim == 2 and axis == 1 and array.flags.c_contiguous:
+        return array
     moved = array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
     rows = math.prod(moved.shape[:-1])
     return np.ascontiguousarray(moved).reshape(rows, moved.shape[-1])
@@ -79,10 +142,11 @@ def reduced(losses: Array, reduction: Reduction, dtype: np.dtype[Any]) -> Any:
     with np.errstate(all="ignore"):
         if reduction == "none":
             return losses.astype(dtype, copy=False)[()]
+        total = np.add.reduce(losses, axis=None)
         if reduction == "sum":
-            return losses.sum().astype(dtype)
-        mean = losses.sum() / losses.size
-        if np.isinf(mean):
+            return total.astype(dtype)
+        mean = total / losses.size
+        if abs(mean) == math.inf:
             # The sum may overflow where the mean does not.
             mean = (losses / losses.size).sum()
         return mean.astype(dtype)
@@ -92,7 +156,11 @@ def averaged(gradient: Formula, samples: int, reduction: Reduction) -> Formula:
     """Return the gradient's formula, divided by the number of samples if the loss is a mean."""
     if reduction != "mean":
         return gradient
-    return lambda *arrays: gradient(*arrays) / samples
+
+    def divided(*arrays: Array, **out: Any) -> Any:
+        return np.divide(gradient(*arrays, **out), samples, **out)
+
+    return divided
 
 
 def _flatten(array: Array) -> Array:
@@ -101,7 +169,5 @@ def _flatten(array: Array) -> Array:
     return array.reshape(-1)
 
 
-def _row_block(formula: Formula, arrays: tuple[Array, ...], part: slice) -> Array:
-    blocks = (a[part] for a in arrays)
-    wide = (b.astype(np.float64, copy=False) if b.dtype.kind == "f" else b for b in blocks)
-    return np.asarray(formula(*wide))
+def _wide(block: Array) -> Array:
+    return block.astype(_WIDE, copy=False) if block.dtype.kind == "f" else block

@@ -8,20 +8,26 @@ Three things cost digits in the textbook's ``e = exp(z − max)``, ``e / e.sum()
 * A term far below the largest underflows although its product with something large would not.  The
   largest term is therefore not shifted to 1 but to e³⁰⁰.
 * S − e_k is nothing but rounding when e_k is nearly all of S.  The others are summed without it.
+
+Functions that take `out` write into it, if given.  Rows longer than a block are worked on in parts,
+so that temporaries stay in the cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from reference._blocks import Formula
+from reference._blocks import Formula, columns
 from reference._validate import Array
 
 _WINDOW = 340.0  # exp(±340) and the ratio of two such numbers are normal in float64
 _LOWEST_TOP = -30.0  # e^-30 and larger: products with the terms have room below
+_USUAL = 0.25, 2.0**28  # sums of terms; the logarithms are −1.4 and 19.4
+_SHORT = 1024  # entries of a row
 _LIFT = 300.0  # terms down to 2^-1074 of the largest stay normal, products have room above
 
 
@@ -33,80 +39,147 @@ class RowSums:
     ----------
     terms : array, shape (r, n)
         The terms.
-    top : array of int, shape (r,)
-        The column of each row's largest term in absolute value.
+    apart : array of int, shape (r,)
+        For each row the column of one term that is summed apart from the rest.
+    own : array, shape (r, 1)
+        That term.
     rest : array, shape (r, 1)
-        The sum of all terms but the top one.
+        The sum of all terms but that one.
     total : array, shape (r, 1)
         The sum of all terms.
     """
 
     terms: Array
-    top: Array
+    apart: Array
+    own: Array
     rest: Array
     total: Array
 
-    @property
-    def shares(self) -> Any:
-        """Each term divided by the total; of exponentials the softmax."""
-        return self.terms / self.total
+    def others(self, part: slice) -> Any:
+        """Return the sum of the row's other terms, for each term in a part of the columns.
 
-    @property
-    def others(self) -> Any:
-        """The sum of the row's other terms, for each term."""
-        others = self.total - self.terms
-        others[np.arange(len(others)), self.top] = self.rest[:, 0]
+        The term apart must be the largest in absolute value; else the difference cancels.
+        """
+        others = self.total - self.terms[:, part]
+        others[_places(self.apart, part)] = self.rest[_places(self.apart, part)[0], 0]
         return others
-
-    def others_at(self, columns: Array) -> Any:
-        """Return the sum of the row's other terms for one term of each row, shape (r, 1)."""
-        is_top = (columns == self.top)[:, None]
-        return np.where(is_top, self.rest, self.total - at(self.terms, columns))
 
     @property
     def log_excess(self) -> Any:
-        """log(total / top term) = log1p(rest / top term), shape (r, 1)."""
-        return np.log1p(self.rest / at(self.terms, self.top))
+        """log(total / own term) = log1p(rest / own term), shape (r, 1)."""
+        return np.log1p(self.rest / self.own)
 
 
-def softmax_sums(z: Array) -> RowSums:
-    """Return the exponentials of the rows of z, up to a factor for each row, and their sums."""
-    top = z.argmax(axis=1)
-    return row_sums(exponentials(z, shifts(z, top)), top)
+def softmax_terms(z: Array, out: Array | None = None) -> Any:
+    """Return exp(z), up to a factor for each row that keeps it in range."""
+    return exponentials(z, shifts(z), out)
 
 
-def shifts(z: Array, top: Array) -> Any:
+def softmax_sums(z: Array, apart: Array, out: Array | None = None) -> RowSums:
+    """Return the terms of softmax and their sums, with the term in column `apart` summed apart."""
+    return row_sums(softmax_terms(z, out), apart)
+
+
+def shifts(z: Array) -> Any:
     """Return, with shape (r, 1), what is subtracted from each row of z before exponentiating.
 
-    Nothing where every entry lies within ±340 and the largest, in column `top`, is not below −30;
-    else so much that the largest becomes 300.
+    Nothing where every entry lies within ±340 and the largest is not below −30; else so much that
+    the largest becomes 300.  None if it is nothing in every row.
     """
-    largest = at(z, top)
+    lowest = z.min(initial=0)
+    if lowest >= _LOWEST_TOP and z.max(initial=0) <= _WINDOW:
+        return None
+    largest = at(z, z.argmax(axis=1))
     inside = (largest >= _LOWEST_TOP) & (largest <= _WINDOW)
-    if z.size and not z.min() >= -_WINDOW:
+    if not lowest >= -_WINDOW:
         inside &= z.min(axis=1, keepdims=True) >= -_WINDOW
-    return np.where(inside, 0.0, largest - _LIFT)
+    return None if inside.all() else np.where(inside, 0.0, largest - _LIFT)
 
 
-def exponentials(z: Array, shift: Array) -> Any:
+def exponentials(z: Array, shift: Array | None, out: Array | None = None) -> Any:
     """Return exp(z − shift), with the rounding error of the difference put back."""
-    if not shift.any():
-        return np.exp(z)
-    # Knuth's two-sum: z − shift == d + lost exactly, and exp(d + lost) = exp(d)·(1 + lost).
-    d = z - shift
-    back = d - z
-    lost = (z - (d - back)) - (shift + back)
-    # Where d is −inf, exp(d) is zero and lost is NaN; fmin lets the number win.
-    e = np.exp(d)
-    return e + e * np.fmin(lost, 1.0)
+    if shift is None:
+        return np.exp(z, out=out)
+    terms = np.empty_like(z) if out is None else out
+    for part in columns(z.shape[1]):
+        # Knuth's two-sum: z − shift == d + lost exactly, and exp(d + lost) = exp(d)·(1 + lost).
+        d = z[:, part] - shift
+        back = d - z[:, part]
+        lost = (z[:, part] - (d - back)) - (shift + back)
+        # Where d is −inf, exp(d) is zero and lost is NaN; fmin lets the number win.
+        e = np.exp(d)
+        terms[:, part] = e + e * np.fmin(lost, 1.0)
+    return terms
 
 
-def row_sums(terms: Array, top: Array) -> RowSums:
-    """Return `terms` with their sums; `top` holds the column of each row's largest |term|."""
-    others = terms.copy()
-    others[np.arange(len(others)), top] = 0
-    rest = _sum(others)
-    return RowSums(terms=terms, top=top, rest=rest, total=rest + at(terms, top))
+def row_sums(terms: Array, apart: Array) -> RowSums:
+    """Return `terms`, none of them negative, with their sums; they are written to meanwhile."""
+    rows = np.arange(len(terms))
+    own = terms[rows, apart]
+    terms[rows, apart] = 0
+    rest = total(terms)
+    terms[rows, apart] = own
+    own = own[:, None]
+    return RowSums(terms=terms, apart=apart, own=own, rest=rest, total=rest + own)
+
+
+def signed_row_sums(terms: Array) -> RowSums:
+    """Return `terms` of any sign with their sums; the largest in absolute value is apart."""
+    highest, lowest = terms.argmax(axis=1), terms.argmin(axis=1)
+    upward = at(terms, highest) >= -at(terms, lowest)
+    apart = np.where(upward[:, 0], highest, lowest)
+    sizes = [abs(block).max(axis=1, keepdims=True) for block in _without(terms, apart)]
+    grid = 2.0 * terms.shape[1] * np.max(sizes, axis=0)
+    rest: Any = sum(sum(_parts_of_sum(block, grid)) for block in _without(terms, apart))
+    own = at(terms, apart)
+    return RowSums(terms=terms, apart=apart, own=own, rest=rest, total=rest + own)
+
+
+def total(terms: Array) -> Any:
+    """Return the sum of each row, with shape (r, 1), as if exact and rounded once.
+
+    No term is negative.
+    """
+    if terms.dtype == object:  # numbers that do not round, such as a proof's symbols
+        return terms.sum(axis=1, keepdims=True)
+    n = terms.shape[1]
+    if n > _SHORT:
+        return _sum_on_own_grid(terms)
+    # One grid for all is twice as fast as one for each row.  It serves rows whose sum is of the
+    # usual size: their terms are not too large for it, and not too small.
+    least, most = _USUAL
+    high, low = _parts_of_sum(terms, 2.0 * n * most)
+    sums = high + low
+    usual = (high >= least) & (high <= most)
+    if np.count_nonzero(usual) < len(terms):
+        rows = ~usual[:, 0]
+        sums[rows] = _sum_on_own_grid(terms[rows])
+    return sums
+
+
+def _sum_on_own_grid(terms: Array) -> Any:
+    n = terms.shape[1]
+    grid = 2.0 * n * at(terms, terms.argmax(axis=1))
+    high: Any = 0.0
+    low: Any = 0.0
+    for part in columns(n):
+        more_high, more_low = _parts_of_sum(terms[:, part], grid)
+        high, low = high + more_high, low + more_low
+    return high + low
+
+
+def _parts_of_sum(terms: Array, grid: Any) -> tuple[Array, Array]:
+    """Return two numbers for each row, with shape (r, 1), that add up to the sum of its terms.
+
+    The grid is at least 2n times the largest term.
+    """
+    # (t + grid) − grid is t rounded to the spacing of numbers near `grid`.  Such multiples add up
+    # without any rounding; what they leave of t is too small for the rounding of its sum to matter.
+    coarse = terms + grid
+    coarse -= grid
+    high = np.add.reduce(coarse, axis=1, keepdims=True)
+    left = np.subtract(terms, coarse, out=coarse)
+    return high, np.add.reduce(left, axis=1, keepdims=True)
 
 
 def at(values: Array, columns: Array) -> Any:
@@ -114,14 +187,86 @@ def at(values: Array, columns: Array) -> Any:
     return values[np.arange(len(values)), columns][:, None]
 
 
-def _sum(terms: Array) -> Any:
-    """Return the sum of each row, with shape (r, 1), as if added exactly and rounded once."""
-    # (t + grid) − grid is t rounded to the spacing of numbers near `grid`.  Such multiples add up
-    # without any rounding; what they leave of t is too small for the rounding of its sum to matter.
-    grid = 2 * terms.shape[1] * abs(terms).max(axis=1, keepdims=True)
-    high = (terms + grid) - grid
-    low = terms - high
-    return high.sum(axis=1, keepdims=True) + low.sum(axis=1, keepdims=True)
+def _without(terms: Array, apart: Array) -> Iterator[Array]:
+    """Yield copies of the parts of `terms` with zero in the columns `apart`."""
+    for part in columns(terms.shape[1]):
+        block = terms[:, part].copy()
+        block[_places(apart, part)] = 0
+        yield block
+
+
+def _places(apart: Array, part: slice) -> tuple[Array, Array]:
+    """Return rows and columns, within a part, of those entries `apart` that lie in it."""
+    rows = np.flatnonzero((part.start <= apart) & (apart < part.stop))
+    return rows, apart[rows] - part.start
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedMean:
+    """The mean of a row's entries, weighted with terms, in a form that differences keep digits in.
+
+    Parameters
+    ----------
+    total : array, shape (r, 1)
+        The sum of the weights.
+    centre : array, shape (r, 1)
+        An entry near the mean.
+    drift : array, shape (r, 1)
+        What the mean exceeds it by.
+    """
+
+    total: Array
+    centre: Array
+    drift: Array
+
+    def deviations(self, v: Array) -> Any:
+        """Return v less the mean, for any part of the columns; exactly zero where v is constant."""
+        w = v - self.centre
+        w -= self.drift
+        return w
+
+
+def weighted_mean(terms: Array, v: Array) -> WeightedMean:
+    """Return the mean of each row of v, weighted with `terms`."""
+    # Any constant may be taken from v first.  With the entry nearest to the mean, what is left is
+    # no larger than the spread of v, so that a large common part costs no digits.
+    parts = columns(v.shape[1])
+    first = parts[0]
+    total = np.add.reduce(terms[:, first], axis=1, keepdims=True)
+    about = np.add.reduce(terms[:, first] * v[:, first], axis=1, keepdims=True) / total
+    centre = at(v, abs(v[:, first] - about).argmin(axis=1))
+    if len(parts) == 1:
+        drift = np.add.reduce(terms * (v - centre), axis=1, keepdims=True) / total
+        return WeightedMean(total=total, centre=centre, drift=drift)
+    # Of a long row the first part serves as well, if the rest lies on both sides of its centre.
+    mean, spread = _mean_of_parts(terms, v, centre)
+    if (abs(mean.drift) > 0.75 * spread).any():
+        mean, _ = _mean_of_parts(terms, v, _nearest(v, mean.centre + mean.drift))
+    return mean
+
+
+def _mean_of_parts(terms: Array, v: Array, centre: Array) -> tuple[WeightedMean, Array]:
+    """Return the mean about a given centre, and the mean distance from it."""
+    total: Any = 0.0
+    drift: Any = 0.0
+    spread: Any = 0.0
+    for part in columns(v.shape[1]):
+        w = v[:, part] - centre
+        w *= terms[:, part]
+        total = total + np.add.reduce(terms[:, part], axis=1, keepdims=True)
+        drift = drift + np.add.reduce(w, axis=1, keepdims=True)
+        spread = spread + np.add.reduce(np.abs(w, out=w), axis=1, keepdims=True)
+    return WeightedMean(total=total, centre=centre, drift=drift / total), spread / total
+
+
+def _nearest(v: Array, value: Array) -> Any:
+    """Return the entry of each row of v that is nearest to a value, with shape (r, 1)."""
+    candidates = []
+    for part in columns(v.shape[1]):
+        distance = v[:, part] - value
+        candidates.append(at(v[:, part], np.abs(distance, out=distance).argmin(axis=1)))
+    best = np.concatenate(candidates, axis=1)
+    return at(best, abs(best - value).argmin(axis=1))
 
 
 def scaled(product: Formula) -> Formula:
@@ -131,12 +276,12 @@ def scaled(product: Formula) -> Formula:
     not; a power of two in and out changes no digit.
     """
 
-    def safe(z: Array, v: Array) -> Any:
-        size = abs(v).max(axis=1, keepdims=True, initial=0)
+    def safe(z: Array, v: Array, **out: Any) -> Any:
+        size = np.maximum(v.max(axis=1, keepdims=True), -v.min(axis=1, keepdims=True))
         huge, tiny = size > 2.0**500, size < 2.0**-500
         if not (huge | tiny).any():
-            return product(z, v)
+            return product(z, v, **out)
         scale = np.where(huge, 2.0**-600, np.where(tiny, 2.0**600, 1.0))
-        return product(z, v * scale) / scale
+        return np.divide(product(z, v * scale, **out), scale, **out)
 
     return safe

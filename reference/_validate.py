@@ -37,7 +37,7 @@ def real(name: str, value: object) -> Array:
     array = _as_array(name, value)
     kind, itemsize = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and itemsize <= 8:
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if kind in "iu":
         return array.astype(np.float64)
     hint = _REAL_HINTS.get(kind, "convert to numbers first")
@@ -126,6 +126,9 @@ def probabilities(name: str, value: object) -> Array:
         If an entry is NaN, negative or above one.
     """
     array = real(name, value)
+    # Bit patterns of numbers that are not negative are ordered like the numbers; others look huge.
+    if array.size == 0 or _bits(array).max() <= _bits(array.dtype.type(1)):
+        return array
     refuse(name, array, np.isnan(array), "must not hold NaN")
     refuse(name, array, array < 0, "must lie in [0, 1]")
     refuse(
@@ -187,9 +190,15 @@ def _class_indices(name: str, array: Array, z: Array, axis: int) -> Array:
             f"{name} of dtype {array.dtype} are class indices and must have the shape {expected} "
             f"({z.shape} without axis {axis}), got {array.shape}{hint}"
         )
-    wrong = (array < 0) | (array >= classes)
-    refuse(name, array, wrong, f"must be class indices 0 … {classes - 1} for {classes} classes")
-    return array.astype(np.intp, copy=False)
+    labels = array.astype(np.intp, copy=False)
+    if labels.size and labels.view(np.uintp).max() >= classes:  # negative ones look huge
+        wrong = (array < 0) | (array >= classes)
+        refuse(name, array, wrong, f"must be class indices 0 … {classes - 1} for {classes} classes")
+    return labels
+
+
+def _bits(x: Any) -> Any:
+    return x.view(f"u{x.dtype.itemsize}")
 
 
 def _as_array(name: str, value: object) -> Array:

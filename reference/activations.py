@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Elementwise, Interval
-from reference._blocks import elementwise
+from reference._blocks import elementwise_into, exact_elementwise_into
 from reference._validate import Array, real
 
 
@@ -44,7 +44,7 @@ def sigmoid(x: Any) -> Any:
     array([5.00000000e-001, 8.80797078e-001, 4.94065646e-324])
     """
     x = real("x", x)
-    return elementwise(_sigmoid_capped, x, dtype=x.dtype)
+    return elementwise_into(_sigmoid_capped, x, dtype=x.dtype)
 
 
 def sigmoid_grad(x: Any) -> Any:
@@ -76,7 +76,7 @@ def sigmoid_grad(x: Any) -> Any:
     array([2.50000000e-01, 8.53304763e-17])
     """
     x = real("x", x)
-    return elementwise(_sigmoid_grad, x, dtype=x.dtype)
+    return elementwise_into(_sigmoid_grad, x, dtype=x.dtype)
 
 
 def tanh(x: Any) -> Any:
@@ -107,7 +107,7 @@ def tanh(x: Any) -> Any:
     array([ 0.        ,  0.46211716, -1.        ])
     """
     x = real("x", x)
-    return elementwise(np.tanh, x, dtype=x.dtype)
+    return elementwise_into(np.tanh, x, dtype=x.dtype)
 
 
 def tanh_grad(x: Any) -> Any:
@@ -139,7 +139,7 @@ def tanh_grad(x: Any) -> Any:
     array([1.00000000e+00, 1.69934170e-17])
     """
     x = real("x", x)
-    return elementwise(_tanh_grad, x, dtype=x.dtype)
+    return elementwise_into(_tanh_grad, x, dtype=x.dtype)
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -170,7 +170,7 @@ def log_sigmoid(x: Any) -> Any:
     array([-6.93147181e-01, -4.24835426e-18, -1.00000000e+03])
     """
     x = real("x", x)
-    return elementwise(_log_sigmoid, x, dtype=x.dtype)
+    return elementwise_into(_log_sigmoid, x, dtype=x.dtype)
 
 
 def log_sigmoid_grad(x: Any) -> Any:
@@ -201,7 +201,7 @@ def log_sigmoid_grad(x: Any) -> Any:
     array([5.00000000e-01, 4.24835426e-18, 1.00000000e+00])
     """
     x = real("x", x)
-    return elementwise(_log_sigmoid_grad, x, dtype=x.dtype)
+    return elementwise_into(_log_sigmoid_grad, x, dtype=x.dtype)
 
 
 def softplus(x: Any) -> Any:
@@ -233,7 +233,7 @@ def softplus(x: Any) -> Any:
     array([6.93147181e-01, 4.24835426e-18, 1.00000000e+03])
     """
     x = real("x", x)
-    return elementwise(_softplus, x, dtype=x.dtype)
+    return elementwise_into(_softplus, x, dtype=x.dtype)
 
 
 def softplus_grad(x: Any) -> Any:
@@ -264,7 +264,7 @@ def softplus_grad(x: Any) -> Any:
     array([5.00000000e-01, 4.24835426e-18, 1.00000000e+00])
     """
     x = real("x", x)
-    return elementwise(_sigmoid_capped, x, dtype=x.dtype)
+    return elementwise_into(_sigmoid_capped, x, dtype=x.dtype)
 
 
 def identity(x: Any) -> Any:
@@ -295,7 +295,7 @@ def identity(x: Any) -> Any:
     array([1., 2.])
     """
     x = real("x", x)
-    return elementwise(np.positive, x, dtype=x.dtype)
+    return exact_elementwise_into(np.positive, x, dtype=x.dtype)
 
 
 def identity_grad(x: Any) -> Any:
@@ -326,7 +326,7 @@ def identity_grad(x: Any) -> Any:
     array([1., 1.])
     """
     x = real("x", x)
-    return elementwise(_identity_grad, x, dtype=x.dtype)
+    return exact_elementwise_into(_identity_grad, x, dtype=x.dtype)
 
 
 def relu(x: Any) -> Any:
@@ -358,7 +358,7 @@ def relu(x: Any) -> Any:
     array([0., 0., 2.])
     """
     x = real("x", x)
-    return elementwise(_relu, x, dtype=x.dtype)
+    return exact_elementwise_into(_relu, x, dtype=x.dtype)
 
 
 def relu_grad(x: Any) -> Any:
@@ -391,66 +391,88 @@ def relu_grad(x: Any) -> Any:
     array([0., 0., 1.])
     """
     x = real("x", x)
-    return elementwise(_relu_grad, x, dtype=x.dtype)
+    return exact_elementwise_into(_relu_grad, x, dtype=x.dtype)
 
 
-# The formulas.  Terms that are added have one sign, so that nothing cancels.
+# The formulas.  They write into `out`, if given.  Terms that are added have one sign, so that
+# nothing cancels.
 
 
-def _sigmoid(x: Array) -> Any:
+def _sigmoid(x: Array, out: Array | None = None) -> Any:
     # Exact down to the smallest subnormal, which 1/(1+e^-x) is not: e^-x overflows there.
-    e = np.exp(x)
-    return e / (1 + e)
+    e = np.exp(x, out=out)
+    e /= 1 + e
+    return e
 
 
-def _sigmoid_capped(x: Array) -> Any:
+def _sigmoid_capped(x: Array, out: Array | None = None) -> Any:
     # σ rounds to 1 from 37 on; the cap keeps e^x finite.
-    return _sigmoid(x if x.max() <= 700 else np.minimum(x, 700))
+    return _sigmoid(x if x.max() <= 700 else np.minimum(x, 700), out)
 
 
-def _sigmoid_grad(x: Array) -> Any:
+def _sigmoid_grad(x: Array, out: Array | None = None) -> Any:
     # e/(1+e)² with the square multiplied out, which saves the rounding of 1+e; σ' is even.
-    e = np.exp(-abs(x))
-    return e / (1 + e * (2 + e))
+    e = np.abs(x, out=out)
+    np.exp(np.negative(e, out=e), out=e)
+    square = 2 + e
+    square *= e
+    square += 1
+    e /= square
+    return e
 
 
-def _tanh_grad(x: Array) -> Any:
-    # tanh'(x) = 4σ'(2x).  Where e is subnormal, 4e would multiply its rounding error; (2h)² does
-    # not, h = e^-|x|.
-    a = abs(x)
-    e = np.exp(-2 * a)
-    numerator = 4 * e
-    far = a > 350
-    if far.any():
-        numerator[far] = (2 * np.exp(-a[far])) ** 2
-    return numerator / (1 + e * (2 + e))
+def _tanh_grad(x: Array, out: Array | None = None) -> Any:
+    # tanh'(x) = 4σ'(2x).  Where σ'(2x) is subnormal, 4σ' would multiply its rounding error; the
+    # square of 1/cosh x = 2h/(1+h²), h = e^-|x|, does not.
+    slope = np.multiply(x, 2, out=out)
+    slope = _sigmoid_grad(slope, slope)
+    slope *= 4
+    far = slope < 1e-300
+    if np.count_nonzero(far):
+        h = np.exp(-abs(x[far]))
+        slope[far] = (2 * h / (1 + h * h)) ** 2
+    return slope
 
 
-def _log_sigmoid(x: Array) -> Any:
-    # −log(1+e^-x) for x ≥ 0 and x − log(1+e^x) for x < 0.
-    return np.minimum(x, 0) - np.log1p(np.exp(-abs(x)))
+def _log_sigmoid(x: Array, out: Array | None = None) -> Any:
+    # log σ(x) = −log(1+e^-x) = −softplus(−x).
+    y = _softplus(-x, out)
+    return np.negative(y, out=y)
 
 
-def _log_sigmoid_grad(x: Array) -> Any:
-    return _sigmoid_capped(-x)
+def _log_sigmoid_grad(x: Array, out: Array | None = None) -> Any:
+    return _sigmoid_capped(-x, out)
 
 
-def _softplus(x: Array) -> Any:
-    # log(1+e^x) for x ≤ 0 and x + log(1+e^-x) for x > 0.
-    return np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))
+def _softplus(x: Array, out: Array | None = None) -> Any:
+    # log1p keeps the digits on both sides: where e^x is tiny it is e^x, where it is large, x.
+    # From 37 on softplus rounds to x, and beyond 700 e^x overflows.
+    y = np.exp(x, out=out)
+    np.log1p(y, out=y)
+    far = x > 700
+    if np.count_nonzero(far):
+        y[far] = x[far]
+    return y
 
 
-def _identity_grad(x: Array) -> Any:
-    # Only NaN differs from itself, and stays.
-    return np.where(x == x, 1.0, x)
+def _identity_grad(x: Array, out: Array | None = None) -> Any:
+    return _keeping_nan(np.equal(x, x, out=out), x)
 
 
-def _relu(x: Array) -> Any:
-    return np.maximum(x, 0)
+def _relu(x: Array, out: Array | None = None) -> Any:
+    return np.maximum(x, 0, out=out)
 
 
-def _relu_grad(x: Array) -> Any:
-    return np.where(x == x, x > 0, x)
+def _relu_grad(x: Array, out: Array | None = None) -> Any:
+    return _keeping_nan(np.greater(x, 0, out=out), x)
+
+
+def _keeping_nan(y: Array, x: Array) -> Any:
+    """Return `y`, but NaN where x is NaN, which alone differs from itself."""
+    undefined = x != x
+    if np.count_nonzero(undefined):
+        y[undefined] = np.nan
+    return y
 
 
 _X = (Argument("x", Interval(), ("n",)),)

@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Interval
-from reference._blocks import Formula, averaged, elementwise, reduced
+from reference._blocks import (
+    Formula,
+    averaged,
+    elementwise_into,
+    exact_elementwise_into,
+    reduced,
+)
 from reference._validate import (
     Array,
     Reduction,
@@ -244,12 +250,15 @@ def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> A
     """
     y = real("y", y)
     targets = target_of("targets", real("targets", targets), y, "y")
-    return _gradient(_squared_error_grad, y, targets, reduction)
+    if reduction == "mean":
+        return _gradient(_squared_error_grad, y, targets, reduction)
+    reduction_name(reduction)
+    return exact_elementwise_into(np.subtract, y, targets, dtype=y.dtype)
 
 
 def _loss(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
     sample_count(x.size, reduction_name(reduction))
-    losses = elementwise(formula, x, targets, dtype=np.dtype(np.float64))
+    losses = elementwise_into(formula, x, targets, dtype=np.dtype(np.float64))
     return reduced(losses, reduction, x.dtype)
 
 
@@ -258,68 +267,95 @@ def _mean_of_huge(y: Array, targets: Array) -> Any:
     with np.errstate(all="ignore"):
         exponent = np.frexp(max(abs(y).max(), abs(targets).max()))[1]
         small = (np.ldexp(a.astype(np.float64), -exponent) for a in (y, targets))
-        losses = elementwise(_squared_error, *small, dtype=np.dtype(np.float64))
+        losses = elementwise_into(_squared_error, *small, dtype=np.dtype(np.float64))
         return np.ldexp(losses.mean(), 2 * exponent).astype(y.dtype)
 
 
 def _gradient(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
     samples = sample_count(x.size, reduction_name(reduction))
-    return elementwise(averaged(formula, samples, reduction), x, targets, dtype=x.dtype)
+    return elementwise_into(averaged(formula, samples, reduction), x, targets, dtype=x.dtype)
 
 
-# The formulas.
+# The formulas.  They write into `out`, if given.
 
 
-def _binary_cross_entropy(p: Array, y: Array) -> Any:
-    return -(y * np.log(p) + (1 - y) * np.log1p(-p))
+def _binary_cross_entropy(p: Array, y: Array, out: Array | None = None) -> Any:
+    loss = np.log(p, out=out)
+    loss *= y
+    other = np.log1p(-p)
+    other *= 1 - y
+    loss += other
+    return np.negative(loss, out=loss)
 
 
-def _binary_cross_entropy_at_ends(p: Array, y: Array) -> Any:
+def _binary_cross_entropy_at_ends(p: Array, y: Array, out: Array | None = None) -> Any:
     # NaN stands where p = y is 0 or 1: there 0·log 0 counts 0.
-    loss = _binary_cross_entropy(p, y)
-    undefined = np.isnan(loss)
-    return np.where(undefined, 0, loss) if undefined.any() else loss
+    loss = _binary_cross_entropy(p, y, out)
+    undefined = loss != loss
+    if np.count_nonzero(undefined):
+        loss[undefined] = 0
+    return loss
 
 
-def _binary_cross_entropy_grad(p: Array, y: Array) -> Any:
+def _binary_cross_entropy_grad(p: Array, y: Array, out: Array | None = None) -> Any:
     # (p−y)/(p(1−p)); in this order exactly 1/(1−p) for y = 0.
-    return (p - y) / p / (1 - p)
+    gradient = np.subtract(p, y, out=out)
+    gradient /= p
+    gradient /= 1 - p
+    return gradient
 
 
-def _binary_cross_entropy_grad_at_ends(p: Array, y: Array) -> Any:
+def _binary_cross_entropy_grad_at_ends(p: Array, y: Array, out: Array | None = None) -> Any:
     # NaN stands where p = y is 0 or 1: there the one-sided derivative is 1 or −1.
-    gradient = _binary_cross_entropy_grad(p, y)
-    undefined = np.isnan(gradient)
-    return np.where(undefined, 1 - 2 * p, gradient) if undefined.any() else gradient
+    gradient = _binary_cross_entropy_grad(p, y, out)
+    undefined = gradient != gradient
+    if np.count_nonzero(undefined):
+        gradient[undefined] = 1 - 2 * p[undefined]
+    return gradient
 
 
-def _binary_cross_entropy_with_logits(z: Array, y: Array) -> Any:
+def _binary_cross_entropy_with_logits(z: Array, y: Array, out: Array | None = None) -> Any:
     # max(z,0) − z·y + log(1+e^-|z|) with the first two joined, so that no term is negative.
-    return z * ((z > 0) - y) + np.log1p(np.exp(-abs(z)))
+    loss = np.subtract(z > 0, y, out=out)
+    loss *= z
+    tail = abs(z)
+    np.log1p(np.exp(np.negative(tail, out=tail), out=tail), out=tail)
+    loss += tail
+    return loss
 
 
-def _binary_cross_entropy_with_logits_at_ends(z: Array, y: Array) -> Any:
+def _binary_cross_entropy_with_logits_at_ends(z: Array, y: Array, out: Array | None = None) -> Any:
     # At z = ±inf with the label met exactly, 0·inf counts 0.
-    loss = _binary_cross_entropy_with_logits(z, y)
-    undefined = np.isnan(loss)
-    return np.where(undefined & np.isinf(z), 0, loss) if undefined.any() else loss
+    loss = _binary_cross_entropy_with_logits(z, y, out)
+    undefined = loss != loss
+    if np.count_nonzero(undefined):
+        loss[undefined & np.isinf(z)] = 0
+    return loss
 
 
-def _binary_cross_entropy_with_logits_grad(z: Array, y: Array) -> Any:
-    # σ(z) is σ(−|z|) away from the class that z favours, 0 or 1.  So σ(z) − y is that class − y,
-    # plus or minus σ(−|z|) ≤ ½; where the label is met exactly, only this small term is left.
-    favoured = (z > 0) * 1.0
-    e = np.exp(-abs(z))
-    return (favoured - y) + (1 - 2 * favoured) * (e / (1 + e))
+def _binary_cross_entropy_with_logits_grad(z: Array, y: Array, out: Array | None = None) -> Any:
+    # σ(z) − y over the common denominator: where the label is met exactly, only a small term is
+    # left.  Beyond 700, where e^z overflows, by σ(z) = 1 − σ(−z).
+    e = np.exp(z, out=out)
+    denominator = 1 + e
+    e *= 1 - y
+    e -= y
+    e /= denominator
+    far = z > 700
+    if np.count_nonzero(far):
+        tail = np.exp(-z[far])
+        e[far] = (1 - y[far]) - tail / (1 + tail)
+    return e
 
 
-def _squared_error(y: Array, t: Array) -> Any:
-    d = y - t
-    return 0.5 * d * d
+def _squared_error(y: Array, t: Array, out: Array | None = None) -> Any:
+    d = np.subtract(y, t, out=out)
+    d *= 0.5 * d
+    return d
 
 
-def _squared_error_grad(y: Array, t: Array) -> Any:
-    return y - t
+def _squared_error_grad(y: Array, t: Array, out: Array | None = None) -> Any:
+    return np.subtract(y, t, out=out)
 
 
 _UNIT = Interval(0.0, 1.0)

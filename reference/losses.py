@@ -12,13 +12,24 @@ warns.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gradcheck import Argument, Case, Classes, Interval, Simplex
-from reference._blocks import Formula, averaged, by_rows, from_rows, per_row, reduced, to_rows
-from reference._exponentials import at, row_sums, scaled, softmax_sums
+from reference._blocks import (
+    Formula,
+    averaged,
+    by_rows,
+    by_rows_into,
+    columns,
+    from_rows,
+    per_row,
+    reduced,
+    to_rows,
+)
+from reference._exponentials import RowSums, at, scaled, signed_row_sums, softmax_sums
 from reference._validate import (
     Array,
     Reduction,
@@ -112,6 +123,7 @@ def cross_entropy_grad(p: Any, labels: Any, axis: int = -1, reduction: Reduction
     labels = labels_of(labels, p, axis)
     hard = labels.dtype.kind == "i"
     formula = _cross_entropy_index_grad if hard else _cross_entropy_soft_grad
+    formula = averaged(formula, p.size // p.shape[axis], reduction)
     return _gradient(formula, p, labels, axis, reduction)
 
 
@@ -201,10 +213,61 @@ def softmax_cross_entropy_grad(
     z = real("logits", logits)
     axis = axis_index(axis, z, "logits")
     labels = labels_of(labels, z, axis)
-    hard = labels.dtype.kind == "i"
-    soft = scaled(_softmax_cross_entropy_soft_grad)
-    formula = _softmax_cross_entropy_index_grad if hard else soft
+    if labels.dtype.kind == "i":
+        samples = labels.size if reduction == "mean" else 1
+        formula: Formula = partial(_softmax_cross_entropy_index_grad, samples=samples)
+        return _gradient(formula, z, labels, axis, reduction)
+    samples = z.size // z.shape[axis]
+    formula = averaged(scaled(_softmax_cross_entropy_soft_grad), samples, reduction)
     return _gradient(formula, z, labels, axis, reduction)
+
+
+def softmax_cross_entropy_with_grad(
+    logits: Any, labels: Any, axis: int = -1, reduction: Reduction = "mean"
+) -> tuple[Any, Array]:
+    """Return `softmax_cross_entropy` and `softmax_cross_entropy_grad` for the price of one.
+
+    Parameters
+    ----------
+    logits, labels, axis, reduction
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : array or scalar
+        As of `softmax_cross_entropy`, to the last bit.
+    gradient : array
+        As of `softmax_cross_entropy_grad`, to the last bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `softmax_cross_entropy`.
+
+    Notes
+    -----
+    Source: document A, claims A5 and A8.  Class indices share one pass over the exponentials.
+
+    Examples
+    --------
+    >>> softmax_cross_entropy_with_grad([[40.0, 0.0]], [0])
+    (np.float64(4.248354255291589e-18), array([[-4.24835426e-18,  4.24835426e-18]]))
+    """
+    z = real("logits", logits)
+    axis = axis_index(axis, z, "logits")
+    labels = labels_of(labels, z, axis)
+    if labels.dtype.kind != "i":
+        return (
+            softmax_cross_entropy(z, labels, axis, reduction),
+            softmax_cross_entropy_grad(z, labels, axis, reduction),
+        )
+    rows, losses = to_rows(z, axis), np.empty((labels.size, 1))
+    samples = sample_count(len(rows), reduction_name(reduction))
+    divisor = samples if reduction == "mean" else 1
+    formula = partial(_softmax_cross_entropy_index_with_grad, samples=divisor)
+    gradient = by_rows_into(formula, rows, labels.reshape(-1), losses, dtype=z.dtype)
+    loss = reduced(losses.reshape(labels.shape), reduction, z.dtype)
+    return loss, from_rows(gradient, z.shape, axis)
 
 
 def _loss(formula: Formula, z: Array, labels: Array, axis: int, reduction: Reduction) -> Any:
@@ -216,9 +279,8 @@ def _loss(formula: Formula, z: Array, labels: Array, axis: int, reduction: Reduc
 
 def _gradient(formula: Formula, z: Array, labels: Array, axis: int, reduction: Reduction) -> Array:
     rows, label_rows = to_rows(z, axis), _label_rows(labels, axis)
-    samples = sample_count(len(rows), reduction_name(reduction))
-    formula = averaged(formula, samples, reduction)
-    return from_rows(by_rows(formula, rows, label_rows, dtype=z.dtype), z.shape, axis)
+    sample_count(len(rows), reduction_name(reduction))
+    return from_rows(by_rows_into(formula, rows, label_rows, dtype=z.dtype), z.shape, axis)
 
 
 def _label_rows(labels: Array, axis: int) -> Array:
@@ -226,14 +288,17 @@ def _label_rows(labels: Array, axis: int) -> Array:
 
 
 # The formulas, for rows of shape (r, n), class indices of shape (r,) and weights of shape (r, n).
+# Gradients are written into `out`, if given.
+
+_FAR = 690.0
 
 
 def _cross_entropy_index(p: Array, labels: Array) -> Any:
     return 0 - np.log(at(p, labels))[:, 0]  # of p = 1 it is 0, not −0
 
 
-def _cross_entropy_index_grad(p: Array, labels: Array) -> Any:
-    gradient = np.zeros_like(p)
+def _cross_entropy_index_grad(p: Array, labels: Array, out: Array | None = None) -> Any:
+    gradient = np.multiply(p, 0, out=out)
     gradient[np.arange(len(p)), labels] = -1 / at(p, labels)[:, 0]
     return gradient
 
@@ -243,38 +308,78 @@ def _cross_entropy_soft(p: Array, weights: Array) -> Any:
     return 0 - (weights * np.log(np.where(weights > 0, p, 1))).sum(axis=1)
 
 
-def _cross_entropy_soft_grad(p: Array, weights: Array) -> Any:
-    return 0 - weights / np.where(weights > 0, p, 1)
+def _cross_entropy_soft_grad(p: Array, weights: Array, out: Array | None = None) -> Any:
+    return np.subtract(0, weights / np.where(weights > 0, p, 1), out=out)
 
 
 def _softmax_cross_entropy_index(z: Array, labels: Array) -> Any:
+    return _index_loss(softmax_sums(z, labels), z, labels)
+
+
+def _softmax_cross_entropy_index_grad(
+    z: Array, labels: Array, samples: int = 1, out: Array | None = None
+) -> Any:
+    return _index_gradient(softmax_sums(z, labels, out), samples)
+
+
+def _softmax_cross_entropy_index_with_grad(
+    z: Array, labels: Array, losses: Array, samples: int = 1, out: Array | None = None
+) -> Any:
+    """Write the losses into their rows, of shape (r, 1), and return the gradient."""
+    sums = softmax_sums(z, labels, out)
+    losses[:, 0] = _index_loss(sums, z, labels)
+    return _index_gradient(sums, samples)
+
+
+def _index_loss(sums: RowSums, z: Array, labels: Array) -> Any:
+    # −log p_t = log(S/e_t) = log1p(R/e_t), R the sum without the target t: no difference at all.
+    losses = sums.log_excess[:, 0]
+    far = losses > _FAR  # there R/e_t overflows, or e_t has underflowed
+    if np.count_nonzero(far):
+        losses[far] = _far_loss(z[far], labels[far])
+    return losses
+
+
+def _far_loss(z: Array, labels: Array) -> Any:
     # The negative of log-softmax at the label: two terms, neither of them negative.
-    sums = softmax_sums(z)
-    return ((at(z, sums.top) - at(z, labels)) + sums.log_excess)[:, 0]
+    top = z.argmax(axis=1)
+    return ((at(z, top) - at(z, labels)) + softmax_sums(z, top).log_excess)[:, 0]
 
 
-def _softmax_cross_entropy_index_grad(z: Array, labels: Array) -> Any:
-    # p, but at the label −R/S, the share of the others: the digits of p − 1 are lost for p near 1.
-    sums = softmax_sums(z)
-    gradient = sums.shares
-    gradient[np.arange(len(z)), labels] = -(sums.others_at(labels) / sums.total)[:, 0]
+def _index_gradient(sums: RowSums, samples: int) -> Any:
+    # p, but at the target −R/S, the share of the others: the digits of p − 1 are lost for p near 1.
+    # The mean over the samples divides once.
+    divisor = sums.total * samples
+    gradient = sums.terms
+    gradient /= divisor
+    gradient[np.arange(len(gradient)), sums.apart] = -(sums.rest / divisor)[:, 0]
     return gradient
 
 
 def _softmax_cross_entropy_soft(z: Array, weights: Array) -> Any:
     # Σ Y_i·(−log p_i) in halves: z_top − z_i may overflow where Y_i makes it small again.
-    sums = softmax_sums(z)
-    half = (at(z, sums.top) / 2 - z / 2) + sums.log_excess / 2
-    # A class of weight zero does not count, however improbable it is: no 0·inf.
-    return 2 * np.where(weights > 0, weights * half, 0).sum(axis=1)
+    top = z.argmax(axis=1)
+    log_excess = softmax_sums(z, top).log_excess
+    loss = 0.0
+    for part in columns(z.shape[1]):
+        half = (at(z, top) / 2 - z[:, part] / 2) + log_excess / 2
+        # A class of weight zero does not count, however improbable it is: no 0·inf.
+        loss = loss + np.where(weights[:, part] > 0, weights[:, part] * half, 0).sum(axis=1)
+    return 2 * loss
 
 
-def _softmax_cross_entropy_soft_grad(z: Array, weights: Array) -> Any:
+def _softmax_cross_entropy_soft_grad(z: Array, weights: Array, out: Array | None = None) -> Any:
     # p_i·ΣY − Y_i = p_i·Σ_{j≠i} Y_j − Y_i·(1−p_i), where 1−p_i is the share of the others: for hard
     # labels the same numbers as above, and never a difference of two large ones.
-    sums = softmax_sums(z)
-    others = row_sums(weights, weights.argmax(axis=1)).others
-    return (sums.terms * others - weights * sums.others) / sums.total
+    sums, weight_sums = softmax_sums(z, z.argmax(axis=1), out), signed_row_sums(weights)
+    for part in columns(z.shape[1]):
+        others = sums.others(part)
+        others *= weights[:, part]
+        gradient = sums.terms[:, part]
+        gradient *= weight_sums.others(part)
+        gradient -= others
+        gradient /= sums.total
+    return sums.terms
 
 
 _ROWS = ("N", "n")

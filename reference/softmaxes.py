@@ -13,8 +13,16 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Interval
-from reference._blocks import Formula, by_rows, from_rows, per_row, to_rows
-from reference._exponentials import RowSums, at, row_sums, scaled, softmax_sums
+from reference._blocks import Formula, by_rows, by_rows_into, columns, from_rows, per_row, to_rows
+from reference._exponentials import (
+    at,
+    scaled,
+    signed_row_sums,
+    softmax_sums,
+    softmax_terms,
+    total,
+    weighted_mean,
+)
 from reference._validate import Array, axis_index, of_shape, real
 
 
@@ -51,7 +59,7 @@ def softmax(z: Any, axis: int = -1) -> Array:
     """
     z = real("z", z)
     axis = axis_index(axis, z, "z")
-    return from_rows(by_rows(_softmax, to_rows(z, axis), dtype=z.dtype), z.shape, axis)
+    return from_rows(by_rows_into(_softmax, to_rows(z, axis), dtype=z.dtype), z.shape, axis)
 
 
 def softmax_jacobian(z: Any, axis: int = -1) -> Array:
@@ -203,7 +211,7 @@ def log_softmax(z: Any, axis: int = -1) -> Array:
     """
     z = real("z", z)
     axis = axis_index(axis, z, "z")
-    return from_rows(by_rows(_log_softmax, to_rows(z, axis), dtype=z.dtype), z.shape, axis)
+    return from_rows(by_rows_into(_log_softmax, to_rows(z, axis), dtype=z.dtype), z.shape, axis)
 
 
 def log_softmax_vjp(z: Any, v: Any, axis: int = -1) -> Array:
@@ -385,78 +393,89 @@ def logsumexp_vjp(z: Any, v: Any, axis: int = -1) -> Array:
     axis = axis_index(axis, z, "z")
     of_shape("v", v, z.shape[:axis] + z.shape[axis + 1 :], "logsumexp(z)")
     formula = scaled(_logsumexp_vjp)
-    return from_rows(
-        by_rows(formula, to_rows(z, axis), v.reshape(-1, 1), dtype=z.dtype), z.shape, axis
-    )
+    rows = by_rows_into(formula, to_rows(z, axis), v.reshape(-1, 1), dtype=z.dtype)
+    return from_rows(rows, z.shape, axis)
 
 
 def _vector_product(product: Formula, z: Any, name: str, v: Any, axis: int) -> Array:
     z = real("z", z)
     v = of_shape(name, real(name, v), z.shape, "z")
     axis = axis_index(axis, z, "z")
-    rows = by_rows(scaled(product), to_rows(z, axis), to_rows(v, axis), dtype=z.dtype)
+    rows = by_rows_into(scaled(product), to_rows(z, axis), to_rows(v, axis), dtype=z.dtype)
     return from_rows(rows, z.shape, axis)
 
 
-# The formulas, for rows of shape (r, n).
+# The formulas, for rows of shape (r, n).  Those that take `out` write into it, if given.
 
 
-def _softmax(z: Array) -> Any:
-    return softmax_sums(z).shares
+def _softmax(z: Array, out: Array | None = None) -> Any:
+    terms = softmax_terms(z, out)
+    terms /= total(terms)
+    return terms
 
 
 def _softmax_jacobian(z: Array) -> Any:
-    sums = softmax_sums(z)
-    y = sums.shares
+    sums = softmax_sums(z, z.argmax(axis=1))
+    y = sums.terms / sums.total
     jacobian = -y[:, :, None] * y[:, None, :]
     diagonal = np.arange(z.shape[1])
     # 1 − y_i is the share of the others.
-    jacobian[:, diagonal, diagonal] = y * (sums.others / sums.total)
+    jacobian[:, diagonal, diagonal] = y * (sums.others(slice(0, z.shape[1])) / sums.total)
     return jacobian
 
 
-def _softmax_vjp(z: Array, v: Array) -> Any:
+def _softmax_vjp(z: Array, v: Array, out: Array | None = None) -> Any:
     # Multiplied before divided: a term is a normal number also where its share of the total is not.
-    sums = softmax_sums(z)
-    return sums.terms * _deviations(sums, v) / sums.total
+    terms = softmax_terms(z, out)
+    mean = weighted_mean(terms, v)
+    for part in columns(z.shape[1]):
+        terms[:, part] *= mean.deviations(v[:, part])
+        terms[:, part] /= mean.total
+    return terms
 
 
-def _log_softmax(z: Array) -> Any:
+def _log_softmax(z: Array, out: Array | None = None) -> Any:
     # Two terms, neither of them positive.  The first is exactly zero at the largest entry, so that
     # its log-probability keeps every digit however close to zero it is.
-    sums = softmax_sums(z)
-    return (z - at(z, sums.top)) - sums.log_excess
+    top = z.argmax(axis=1)
+    log_excess = softmax_sums(z, top, out).log_excess
+    y = np.subtract(z, at(z, top), out=out)
+    y -= log_excess
+    return y
 
 
-def _log_softmax_vjp(z: Array, v: Array) -> Any:
+def _log_softmax_vjp(z: Array, v: Array, out: Array | None = None) -> Any:
     # v_i − y_i·Σ_j v_j = v_i·(1−y_i) − y_i·Σ_{j≠i} v_j, and 1−y_i is the share of the others.
-    sums = softmax_sums(z)
-    others = row_sums(v, abs(v).argmax(axis=1)).others
-    return (v * sums.others - sums.terms * others) / sums.total
+    sums, v_sums = softmax_sums(z, z.argmax(axis=1), out), signed_row_sums(v)
+    for part in columns(z.shape[1]):
+        others = sums.others(part)
+        sums.terms[:, part] *= v_sums.others(part)
+        others *= v[:, part]
+        np.subtract(others, sums.terms[:, part], out=others)
+        others /= sums.total
+        sums.terms[:, part] = others
+    return sums.terms
 
 
-def _log_softmax_jvp(z: Array, u: Array) -> Any:
-    return _deviations(softmax_sums(z), u)
+def _log_softmax_jvp(z: Array, u: Array, out: Array | None = None) -> Any:
+    terms = softmax_terms(z, out)
+    mean = weighted_mean(terms, u)
+    for part in columns(z.shape[1]):
+        terms[:, part] = mean.deviations(u[:, part])
+    return terms
 
 
 def _logsumexp(z: Array) -> Any:
-    sums = softmax_sums(z)
-    return (at(z, sums.top) + sums.log_excess)[:, 0]
+    top = z.argmax(axis=1)
+    return (at(z, top) + softmax_sums(z, top).log_excess)[:, 0]
 
 
-def _logsumexp_vjp(z: Array, v: Array) -> Any:
-    sums = softmax_sums(z)
-    return sums.terms * v / sums.total
-
-
-def _deviations(sums: RowSums, v: Array) -> Any:
-    """Return v_i − Σ_j y_j·v_j, y the shares; exactly zero where v is constant."""
-    # Any constant may be taken from v first.  With the entry nearest to the mean, what is left is
-    # no larger than the spread of v, so that a large common part costs no digits.
-    mean = (sums.terms * v).sum(axis=1, keepdims=True) / sums.total
-    nearest = abs(v - mean).argmin(axis=1)
-    w = v - at(v, nearest)
-    return w - (sums.terms * w).sum(axis=1, keepdims=True) / sums.total
+def _logsumexp_vjp(z: Array, v: Array, out: Array | None = None) -> Any:
+    terms = softmax_terms(z, out)
+    sums = total(terms)
+    terms *= v
+    terms /= sums
+    return terms
 
 
 _ROWS = (Argument("z", Interval(), ("N", "n")),)

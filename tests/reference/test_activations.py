@@ -1,5 +1,7 @@
 """Identities that tie the activations together, and their limits."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -114,3 +116,35 @@ def test_derivatives_live_where_products_of_values_are_zero() -> None:
     assert reference.sigmoid_grad(40.0) == pytest.approx(np.exp(-40.0), rel=1e-15)
     assert reference.tanh_grad(40.0) == pytest.approx(4 * np.exp(-80.0), rel=1e-15)
     assert reference.sigmoid_grad(-740.0) == pytest.approx(np.exp(-740.0), rel=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", [*NAMES, *(f"{name}_grad" for name in NAMES)])
+def test_neither_neighbours_nor_layout_change_a_bit(name: str, dtype: type) -> None:
+    """Each kind of entry alone, and in blocks whose extremes ask for other branches; strided."""
+    function = getattr(reference, name)
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(200_000) * rng.choice([1.0, 30.0, 1e4], 200_000)
+    x[::977] = rng.choice([np.nan, np.inf, -np.inf, 705.0, -720.0, 360.0], len(x[::977]))
+    with np.errstate(all="ignore"):
+        x = x.astype(dtype)
+    batch = function(x)
+    for k in rng.integers(0, len(x), 40):
+        np.testing.assert_array_equal(function(x[k]), batch[k])
+        np.testing.assert_array_equal(function(x[k : k + 1]), batch[k : k + 1])
+    np.testing.assert_array_equal(function(x[::-1])[::-1], batch)
+    np.testing.assert_array_equal(function(x.reshape(400, 500).T), batch.reshape(400, 500).T)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", [*NAMES, *(f"{name}_grad" for name in NAMES)])
+def test_nothing_larger_than_a_few_blocks_beside_the_result(name: str, dtype: type) -> None:
+    x = np.linspace(-9, 9, 10**6, dtype=dtype)
+    function = getattr(reference, name)
+    tracemalloc.start()
+    try:
+        result = function(x)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < result.nbytes + 2**21 + 2**20

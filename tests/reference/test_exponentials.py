@@ -22,14 +22,51 @@ def ulps(value: float, exact: Fraction) -> Fraction:
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 40)), elements=term))
 def test_sums_are_exact_but_for_one_rounding(terms: np.ndarray) -> None:
     """The total has a second rounding; the others of a term, a third, however large the term is."""
-    sums = _exponentials.row_sums(terms, terms.argmax(axis=1))
+    before = terms.copy()
+    top = terms.argmax(axis=1)
+    for sums in (_exponentials.row_sums(terms, top), _exponentials.signed_row_sums(terms)):
+        np.testing.assert_array_equal(sums.terms, before)
+        others = sums.others(slice(0, terms.shape[1]))
+        for k, row in enumerate(terms):
+            exact = [Fraction(float(t)) for t in row]
+            total = sum(exact)
+            assert ulps(sums.rest[k, 0], total - exact[top[k]]) <= 0.51
+            assert ulps(sums.total[k, 0], total) <= 1.01
+            assert sums.own[k, 0] == row[top[k]]
+            for got, own in zip(others[k], exact, strict=True):
+                assert ulps(got, total - own) <= 3
+    for k, value in enumerate(_exponentials.total(terms)[:, 0]):
+        assert ulps(value, sum(Fraction(float(t)) for t in terms[k])) <= 0.51
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(2, 40)), elements=term))
+def test_any_term_may_be_set_apart(terms: np.ndarray) -> None:
+    """What the others sum to has its own digits also beside a term that dwarfs or is dwarfed."""
+    last = np.full(len(terms), terms.shape[1] - 1)
+    sums = _exponentials.row_sums(terms, last)
+    for k, row in enumerate(terms):
+        assert ulps(sums.rest[k, 0], sum(Fraction(float(t)) for t in row[:-1])) <= 0.51
+
+
+@given(
+    hnp.arrays(
+        np.float64,
+        st.tuples(st.integers(1, 3), st.integers(1, 40)),
+        elements=st.floats(-1e150, 1e150).filter(lambda t: t == 0 or abs(t) > 1e-250),
+    )
+)
+def test_sums_of_both_signs(terms: np.ndarray) -> None:
+    """Without one that dwarfs them; their sum may cancel, so it is right to its largest term."""
+    before = terms.copy()
+    sums = _exponentials.signed_row_sums(terms)
+    np.testing.assert_array_equal(terms, before)
     for k, row in enumerate(terms):
         exact = [Fraction(float(t)) for t in row]
-        total = sum(exact)
-        assert ulps(sums.rest[k, 0], total - exact[sums.top[k]]) <= 0.51
-        assert ulps(sums.total[k, 0], total) <= 1.01
-        for got, own in zip(sums.others[k], exact, strict=True):
-            assert ulps(got, total - own) <= 3
+        assert abs(exact[sums.apart[k]]) == max(map(abs, exact))
+        rest = [t for i, t in enumerate(exact) if i != sums.apart[k]]
+        size = max(map(abs, rest), default=Fraction(0))
+        error = abs(Fraction(float(sums.rest[k, 0])) - sum(rest))
+        assert error <= Fraction(2) ** -53 * (abs(sum(rest)) + size / 2**20)
 
 
 def test_many_small_terms_beside_a_large_one() -> None:
@@ -55,5 +92,5 @@ def test_exponentials_do_not_see_the_rounding_of_the_difference(shift: float) ->
 def test_shift_leaves_room_on_both_sides() -> None:
     z = np.array([[1.0, -5.0], [341.0, 0.0], [0.0, -341.0], [-31.0, -32.0], [1e6, 1e6]])
     z = np.concatenate([z, [[1.0, -np.inf]]])
-    shift = _exponentials.shifts(z, z.argmax(axis=1))
+    shift = _exponentials.shifts(z)
     np.testing.assert_array_equal(shift[:, 0], [0.0, 41.0, -300.0, -331.0, 1e6 - 300, -299.0])

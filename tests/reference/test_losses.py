@@ -116,7 +116,7 @@ def test_every_axis(name: str, axis: int, soft: bool) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_row_does_not_see_its_neighbours(name: str, soft: bool, n: int) -> None:
     rng = np.random.default_rng(n)
-    count = 4 + 40000 // n if n >= 100 else 50
+    count = 4 + 140000 // n if n >= 100 else 50
     z = rng.choice([1e-8, 1.0, 300.0, 1e5], (count, 1)) * rng.standard_normal((count, n))
     x = reference.softmax(z) if name == "cross_entropy" else z
     labels = rng.random(z.shape) if soft else rng.integers(0, n, count)
@@ -124,6 +124,50 @@ def test_a_row_does_not_see_its_neighbours(name: str, soft: bool, n: int) -> Non
         batch = function(x, labels, reduction="none")
         for k in rng.permutation(count)[:25]:
             np.testing.assert_array_equal(batch[k], function(x[k], labels[k], reduction="none"))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("soft", [False, True], ids=["classes", "weights"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_loss_and_gradient_together_are_the_two_apart(
+    dtype: type, soft: bool, reduction: str
+) -> None:
+    """To the last bit, in several blocks, along any axis; the caller's arrays are not written to."""
+    rng = np.random.default_rng(8)
+    z = rng.choice([1.0, 300.0, 1e5], (7, 300, 1)) * rng.standard_normal((7, 300, 60))
+    z[0, 0, :7] = -np.inf
+    z = z.astype(dtype)
+    for axis in (0, 1, 2):
+        labels = rng.random(z.shape) if soft else rng.integers(0, 7, np.delete(z.shape, axis))
+        z.flags.writeable = labels.flags.writeable = False
+        loss, gradient = reference.softmax_cross_entropy_with_grad(z, labels, axis, reduction)
+        alone = reference.softmax_cross_entropy(z, labels, axis, reduction)
+        np.testing.assert_array_equal(loss, alone)
+        assert np.asarray(loss).dtype == dtype
+        alone = reference.softmax_cross_entropy_grad(z, labels, axis, reduction)
+        np.testing.assert_array_equal(gradient, alone)
+        assert gradient.dtype == dtype
+
+
+def test_a_batch_of_nothing_with_gradient() -> None:
+    z, labels = np.zeros((0, 3)), np.zeros(0, int)
+    loss, gradient = reference.softmax_cross_entropy_with_grad(z, labels, reduction="sum")
+    assert loss == 0
+    assert gradient.shape == (0, 3)
+    with pytest.raises(ValueError, match="mean over an empty batch"):
+        reference.softmax_cross_entropy_with_grad(z, labels)
+    with pytest.raises(ValueError, match="reduction must be"):
+        reference.softmax_cross_entropy_with_grad(z, labels, reduction="Mean")  # type: ignore[arg-type]  # that is the error
+
+
+def test_a_label_that_the_logits_rule_out() -> None:
+    """Its share is beyond float64's range, up to the point where it is none: the loss is not."""
+    gaps = np.array([600.0, 690.0, 700.0, 745.0, 1100.0, 1e6, 1e308, np.inf])
+    z = np.stack([np.zeros(len(gaps)), -gaps], axis=1)
+    for shift in (0.0, 330.0, 1e5):
+        with np.errstate(all="raise"):
+            losses = reference.softmax_cross_entropy(z + shift, np.ones(8, int), reduction="none")
+        np.testing.assert_array_equal(losses, (shift - (z + shift)[:, 1]))
 
 
 def test_zeros_have_no_sign() -> None:

@@ -144,7 +144,7 @@ def test_a_row_does_not_see_its_neighbours(name: str, n: int) -> None:
     """Rows of all kinds in one batch (large enough for several blocks) and each of them alone."""
     n = min(n, 150) if name == "softmax_jacobian" else n  # n² entries to a row
     rng = np.random.default_rng(n)
-    count = 4 + 40000 // n if n >= 100 else 50
+    count = 4 + 140000 // n if n >= 100 else 50
     scale = rng.choice([1e-8, 1.0, 30.0, 300.0, 1e5], (count, 1))
     z = scale * rng.standard_normal((count, n)) + rng.choice([0.0, -100.0, 1e6], (count, 1))
     z[rng.random(z.shape) < 0.1] = -np.inf
@@ -157,6 +157,8 @@ def test_a_row_does_not_see_its_neighbours(name: str, n: int) -> None:
     for k in rng.permutation(count)[:25]:
         alone = function(*(a[k] for a in arguments))
         np.testing.assert_array_equal(batch[k], alone)
+    backwards = function(*(np.asfortranarray(a)[::-1] for a in arguments))
+    np.testing.assert_array_equal(backwards[::-1], batch)
 
 
 def test_masked_classes_have_probability_zero_and_no_gradient() -> None:
@@ -227,13 +229,71 @@ def test_log_softmax_vjp_beside_a_dominating_entry() -> None:
     np.testing.assert_allclose(down, [expected, -expected], rtol=1e-15)
 
 
+def test_a_row_longer_than_a_block_is_worked_on_in_parts() -> None:
+    """Every product and sum of 2e5 entries against the same in extended precision."""
+    n = 200_000
+    rng = np.random.default_rng(9)
+    for shift, spread in ((0.0, 4.0), (1e3, 200.0), (-50.0, 1e-3)):
+        z, v = shift + spread * rng.standard_normal(n), 1e3 + rng.standard_normal(n)
+        z[n - 3] = z.max() + 1
+        d = z.astype(np.longdouble) - z.max()
+        e = np.exp(d)
+        total, p = e.sum(), e / e.sum()
+        expected = {
+            "softmax": p,
+            "log_softmax": d - np.log(total),
+            "softmax_vjp": p * (v - (p * v).sum()),
+            "log_softmax_jvp": v - (p * v).sum(),
+            "log_softmax_vjp": v - p * v.astype(np.longdouble).sum(),
+        }
+        for name, truth in expected.items():
+            function = getattr(reference, name)
+            got = function(z, v) if name in PRODUCTS else function(z)
+            size = np.abs(truth) + (np.abs(v) * p if name == "softmax_vjp" else 0)
+            size = size + (np.abs(v) if name.startswith("log_softmax_") else 0)
+            assert np.all(np.abs(got - truth) <= 1e-14 * size + 5e-324), name
+        assert reference.logsumexp(z) == pytest.approx(float(z.max() + np.log(total)), rel=1e-15)
+
+
+@pytest.mark.parametrize("start", [0.0, 1e9, -1e6])
+def test_a_long_row_whose_start_is_unlike_the_rest(start: float) -> None:
+    """Its first part, of little weight, holds entries far away from the mean of the others."""
+    n, rng = 200_000, np.random.default_rng(10)
+    z, v = rng.standard_normal(n), rng.standard_normal(n)
+    z[:70_000] -= 60
+    v[:70_000] += start
+    p = np.exp(z.astype(np.longdouble))
+    p /= p.sum()
+    drift = (p * (v - v[-1])).sum()
+    truth, mean_distance = v - v[-1] - drift, (p * np.abs(v - v[-1] - drift)).sum()
+    unit = 2.0**-52 * (np.abs(truth) + mean_distance)
+    assert np.all(np.abs(reference.log_softmax_jvp(z, v) - truth) <= 16 * unit)
+    assert np.all(np.abs(reference.softmax_vjp(z, v) - p * truth) <= 16 * p * unit)
+
+
+@pytest.mark.parametrize(
+    "name", ["softmax", "log_softmax", "softmax_vjp", "log_softmax_vjp", "log_softmax_jvp"]
+)
+@pytest.mark.parametrize("shape", [(1, 10**6), (1000, 1000)])
+def test_nothing_larger_than_a_few_blocks_beside_the_result(
+    name: str, shape: tuple[int, int]
+) -> None:
+    """In float64; a block is half a megabyte, the result eight."""
+    z, v = 4 * np.random.default_rng(2).standard_normal((2, *shape))
+    assert peak_beside_result(name, *((z, v) if name in PRODUCTS else (z,))) < 2**21 + 2**20
+
+
 def test_a_batch_of_jacobians_is_computed_in_small_blocks() -> None:
     """400 Jacobians of 100 × 100: beside the result, a megabyte is in use and not another 32."""
     z = np.random.default_rng(1).standard_normal((400, 100))
+    assert peak_beside_result("softmax_jacobian", z) < 2**21
+
+
+def peak_beside_result(name: str, *arguments: np.ndarray) -> int:
     tracemalloc.start()
     try:
-        result = reference.softmax_jacobian(z)
+        result = getattr(reference, name)(*arguments)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < result.nbytes + 2**21
+    return int(peak) - int(result.nbytes)

@@ -1,0 +1,41 @@
+"""Matrix products and sums into places, without overflow on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reference._validate import Array
+
+
+def wide(x: Array) -> Array:
+    """Return `x` as float64."""
+    return x.astype(np.float64, copy=False)
+
+
+def product(a: Array, b: Array, scale: float = 1.0) -> Any:
+    """Return scale·(a @ b); where that overflows, again with rows and columns scaled down."""
+    plain = scale * (a @ b)
+    if np.isfinite(plain).all():
+        return plain
+    of_rows = np.frexp(abs(a).max(axis=-1, keepdims=True, initial=0))[1]
+    of_columns = np.frexp(abs(b).max(axis=-2, keepdims=True, initial=0))[1]
+    again = np.ldexp(a, -of_rows) @ np.ldexp(b, -of_columns)
+    return np.where(np.isfinite(plain), plain, np.ldexp(scale * again, of_rows + of_columns))
+
+
+def scattered(values: Array, places: Array, count: int) -> Any:
+    """Return `count` rows, each the sum of the rows of `values` whose place it is.
+
+    Like numbers of one size add up without rounding, whatever their order: what is above the grid
+    of their largest possible sum is added exactly, and what is below hardly counts.
+    """
+    exponent = np.frexp(abs(values).max(axis=0, keepdims=True, initial=0))[1]
+    scaled = np.ldexp(values, -exponent)
+    grid = 2.0 * max(len(values), 1)
+    high = (scaled + grid) - grid
+    total, rest = (np.zeros((count, values.shape[1])) for _ in range(2))
+    np.add.at(total, places, high)
+    np.add.at(rest, places, np.where(np.isfinite(high), scaled - high, 0.0))
+    return np.ldexp(total + rest, exponent)

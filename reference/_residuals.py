@@ -1,0 +1,30 @@
+"""Losses of one number per entry: their mean, their sum, or each by itself, with the gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reference._blocks import Formula, averaged, elementwise, reduced
+from reference._validate import Array, Reduction, reduction_name, sample_count
+
+
+def loss_of(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
+    """Return the reduced losses ``formula(x, targets)``, rounded to the dtype of `x`."""
+    sample_count(x.size, reduction_name(reduction))
+    losses = np.asarray(elementwise(formula, x, targets, dtype=np.dtype(np.float64)))
+    return reduced(losses, reduction, x.dtype)
+
+
+def gradient_of(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
+    """Return the slopes ``formula(x, targets)``, divided by their number if the loss is a mean."""
+    samples = sample_count(x.size, reduction_name(reduction))
+    return elementwise(averaged(formula, samples, reduction), x, targets, dtype=x.dtype)
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` if it is a positive finite number, else raise ``ValueError``."""
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
+    return float(value)
