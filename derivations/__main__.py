@@ -1,4 +1,4 @@
-"""``python -m derivations``: examine the claims and write the report."""
+"""``python -m derivations``: examine the claims and write the report; or derive an expression."""
 
 from __future__ import annotations
 
@@ -39,9 +39,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
-    options = _parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["derive"]:
+        return _derive(arguments[1:])
+    options = _parser().parse_args(arguments)
     # Only now: the derivations take a second to import, and ``--help`` should not.
     from derivations import render
+    from derivations.render import wording
 
     form = _format(options)
     if options.output is not None and not options.output.parent.is_dir():
@@ -59,8 +63,41 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.output.write_text(text, encoding="utf-8")
         except OSError as error:
             return _fail(f"cannot write: {error}")
-        _say_where(data, options.output)
+        _say_where(wording.verdict(data), data.problems, options.output)
     return PROBLEMS if data.problems else OK
+
+
+def _derive(arguments: Sequence[str]) -> int:
+    """Run ``derive EXPRESSION``."""
+    from derivations import derive_command
+
+    options = derive_command.parse(arguments)
+    from derivations.derived import derive
+    from derivations.render import derived as shown
+
+    form = _format(options)
+    if options.output is not None and not options.output.parent.is_dir():
+        return _fail(f"cannot write {options.output}: there is no such directory")
+    try:
+        found = derive(
+            options.expression,
+            wrt=options.wrt,
+            points=options.points,
+            seed=options.seed,
+            seconds=options.seconds,
+        )
+    except ValueError as error:
+        return _fail(str(error))
+    text = shown.render(found, form)
+    if options.output is None:
+        _write_to_terminal(text)
+    else:
+        try:
+            options.output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            return _fail(f"cannot write: {error}")
+        _say_where(shown.verdict(found), found.problems, options.output)
+    return OK if found.ok else PROBLEMS
 
 
 def _fail(message: str) -> int:
@@ -72,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m derivations",
         description="Examine the claims of the sources, derive every closed form with each step "
-        "machine-checked, compare the derivations with the code, and report.",
+        "machine-checked, compare the derivations with the code, and report. An expression of your "
+        "own: python -m derivations derive EXPRESSION (see derive --help).",
         epilog=_EPILOG,
     )
     parser.add_argument(
@@ -175,11 +213,9 @@ def _write_to_terminal(text: str) -> None:
     sys.stdout.write(text)
 
 
-def _say_where(data: ReportData, path: Path) -> None:
-    from derivations.render import wording
-
-    print(f"{wording.verdict(data)}.\nWritten to {path}", file=sys.stdout)
-    for problem in data.problems:
+def _say_where(verdict: str, problems: Sequence[str], path: Path) -> None:
+    print(f"{verdict}.\nWritten to {path}", file=sys.stdout)
+    for problem in problems:
         print(f"PROBLEM  {problem}", file=sys.stderr)
 
 

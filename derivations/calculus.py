@@ -150,8 +150,8 @@ def sdiff(expression: sp.Expr, variable: sp.Expr) -> sp.Expr:
     Parameters
     ----------
     expression : sympy.Expr
-        Sums, products, powers with constant exponent, exp, log, tanh, sinh, cosh, finite sums,
-        opaque functions; no unevaluated derivative (see `meaning`).
+        Sums, products, powers with constant exponent, exp, log, tanh, sinh, cosh, erf, finite
+        sums, opaque functions; no unevaluated derivative (see `meaning`).
     variable : sympy.Symbol or sympy.Indexed
         What to differentiate in.
 
@@ -221,6 +221,8 @@ def _table(expression: sp.Expr, inner: sp.Expr) -> sp.Expr:
         return sp.cosh(inner)
     if isinstance(expression, sp.cosh):
         return sp.sinh(inner)
+    if isinstance(expression, sp.erf):
+        return 2 / sp.sqrt(sp.pi) * sp.exp(-(inner**2))
     if isinstance(expression, OpaqueFunction):
         return expression.fdiff()
     raise CalculusError(f"no derivative is known for {expression.func}")

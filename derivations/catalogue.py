@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from derivations import (
     activations,
+    attentions,
+    divergences,
     elementwise_losses,
+    gates,
+    gathers,
     layers,
     losses,
     networks,
     nodes,
+    normalizations,
+    rectifiers,
+    residual_losses,
+    reweighted_losses,
     softmaxes,
+    tempered_softmax,
 )
 from derivations.rows import Row
 
 ROWS: tuple[Row, ...] = (
     *activations.ROWS,
+    *gates.ROWS,
     *softmaxes.ROWS,
     *losses.ROWS,
     *elementwise_losses.ROWS,
     *nodes.ROWS,
     *layers.ROWS,
+    *normalizations.ROWS,
     *networks.ROWS,
+    *attentions.ROWS,
+    *residual_losses.ROWS,
+    *reweighted_losses.ROWS,
+    *divergences.ROWS,
+    *tempered_softmax.ROWS,
+    *rectifiers.ROWS,
+    *gathers.ROWS,
 )

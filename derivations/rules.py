@@ -180,7 +180,7 @@ def _fraction(f: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
 
 
 def _power(f: sp.Expr, v: sp.Expr) -> sp.Expr | None:
-    if f.is_Pow and f.exp.is_Integer and depends(f.base, v):
+    if f.is_Pow and f.exp.is_Rational and depends(f.base, v):
         return f.exp * f.base ** (f.exp - 1) * _differentiated(f.base, v)
     return None
 
@@ -225,6 +225,10 @@ POWER = Rule("power rule", _of_derivative(_power))
 EXP = Rule("derivative of exp", _chain(sp.exp, lambda f: f))
 LOG = Rule("derivative of ln, chain rule", _chain(sp.log, lambda f: 1 / f.args[0]))
 TANH = Rule("derivative of tanh, chain rule", _chain(sp.tanh, lambda f: 1 - f**2))
+ERF = Rule(
+    "derivative of erf, chain rule",
+    _chain(sp.erf, lambda f: 2 / sp.sqrt(sp.pi) * sp.exp(-(f.args[0] ** 2))),
+)
 OPAQUE = Rule("chain rule", _chain(OpaqueFunction, lambda f: f.fdiff()))
 TERM_BY_TERM = Rule("differentiate the sum term by term", _of_derivative(_term_by_term))
 ITSELF = Rule("dx/dx = 1", _of_derivative(lambda f, v: sp.Integer(1) if f == v else None))

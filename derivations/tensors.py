@@ -103,6 +103,11 @@ def _lipschitz(x: Bounds, y: Bounds, error: Bounds) -> Bounds:
     return error
 
 
+def _twice(x: Bounds, y: Bounds, error: Bounds) -> Bounds:
+    del x, y  # |derivative| ≤ 2 everywhere
+    return error + 1
+
+
 def _exponential(x: Bounds, y: Bounds, error: Bounds) -> Bounds:
     del x
     return np.where(error <= 0, y + error + 1, UNKNOWN)  # e^δ − 1 ≤ 2δ for δ ≤ 1
@@ -127,6 +132,7 @@ ELEMENTWISE: dict[Any, _Elementwise] = {
     sp.cosh: _Elementwise("cosh", _hyperbolic),
     sp.sin: _Elementwise("sin", _lipschitz),
     sp.cos: _Elementwise("cos", _lipschitz),
+    sp.erf: _Elementwise("erf", _twice),
     sp.atan: _Elementwise("atan", _lipschitz),
     sp.Abs: _Elementwise("fabs", _lipschitz),
 }

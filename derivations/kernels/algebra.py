@@ -5,6 +5,7 @@ R5  exp(a + b) = exp a · exp b; exp(c·m) = exp(m)^c; exp log p = p and log exp
     log of a product of positive factors is the sum of their logs
 R7  1/(q·m) = 1/q · 1/m; fractions inside a denominator are cleared
 R8  m/(c + m) = 1 − c/(c + m) for a number c
+R11 (√p)² = p and 1/√p = √p/p
 
 Each is an equality of real numbers wherever both sides are defined.
 """
@@ -80,7 +81,9 @@ class Algebra(ABC):
         if len(poly) == 1 and next(iter(poly.values())) == 1:
             ((monomial, _),) = poly.items()
             tags = {atom[0] for atom, _ in monomial}
-            if tags <= {"exp"} or (isinstance(exponent, int) and not tags & {"inv", "delta"}):
+            if tags <= {"exp"} or (
+                isinstance(exponent, int) and not tags & {"inv", "delta", "root"}
+            ):
                 return {tuple((atom, e * exponent) for atom, e in monomial if exponent): 1}
         if not isinstance(exponent, int) or abs(exponent) > _LARGEST_POWER:
             raise OutOfClassError(f"the power {exponent}: integers to {_LARGEST_POWER} are treated")
@@ -96,6 +99,8 @@ class Algebra(ABC):
                 reduced = self._reduce_delta(monomial, atom, exponent)
             elif atom[0] == "inv":
                 reduced = self._reduce_inverse(monomial, atom)
+            elif atom[0] == "root":
+                reduced = self._reduce_root(monomial, atom, int(exponent))
             if reduced is not None:
                 return reduced
         return {monomial: 1}
@@ -124,6 +129,18 @@ class Algebra(ABC):
         without = terms.merge(quotient, ((atom, -1),))
         rest = terms.scale(self.reduce(quotient), -c)
         return terms.scale(terms.add(self.reduce(without), rest), 1 / Fraction(b))
+
+    def _reduce_root(self, monomial: Monomial, atom: Atom, exponent: int) -> Poly | None:
+        """R11: leave at most one √p."""
+        pairs, single = divmod(exponent, 2)
+        if not pairs:
+            return None
+        rest = terms.merge(monomial, ((atom, single - exponent),))
+        return self.multiply({rest: 1}, self.power(dict(atom[1]), pairs))
+
+    def root(self, poly: Poly) -> Poly:
+        """R11: the square root of a polynomial, an atom."""
+        return terms.single(("root", terms.freeze(poly)))
 
     def reciprocal(self, poly: Poly) -> Poly:
         """R7: one over a polynomial, its factors inverted one by one."""

@@ -1,7 +1,7 @@
 """The proof that an expression with finite sums of symbolic length is zero for every length.
 
 A normal form decides: `derivations.kernels.algebra` and `derivations.kernels.sums` hold its rules
-R1 … R8 and R10, this module the translation from SymPy, the case split and
+R1 … R8, R10 and R11, this module the translation from SymPy, the case split and
 
 R9  tanh a = 1 − 2/(1 + e^2a), cosh a = (e^a + e^−a)/2, sinh a = (e^a − e^−a)/2
 
@@ -188,6 +188,8 @@ class _NormalForm(Summation):
             return self.multiply(*parts)
         if isinstance(e, sp.Pow) and e.exp.is_Integer:
             return self.power(parts[0], int(e.exp))
+        if isinstance(e, sp.Pow) and e.exp.is_Rational and e.exp.q == 2:
+            return self.power(self.root(parts[0]), int(e.exp.p))
         if isinstance(e, sp.exp):
             return self.exp(parts[0])
         if isinstance(e, sp.log) and len(parts) == 1:

@@ -1,4 +1,4 @@
-"""The proof that an identity in exp, log, tanh and rational operations holds for all reals.
+"""The proof that an identity in exp, log, tanh, erf, roots and fractions holds for all reals.
 
 Every exponential becomes a power of a generator u = exp(m/q), every logarithm a combination of
 generators L = log p, and the difference of the two sides a rational function of symbols and
@@ -11,7 +11,8 @@ E   exp(Σ c_m m) = Π exp(m/q)^(c_m q), with q a common denominator of the rati
 L   log(c Π p^e) = Σ e log p, every factor p being positive for sure (`_sign`), and log exp m = m
 H   tanh a = (e^a − e^−a)/(e^a + e^−a), and the like
 M   max(a, b) = a where a − b is positive for sure
-F   an opaque function is a generator, one for each argument
+F   an opaque function and erf are generators, one for each argument, and so is π
+R   √p is a generator r with r² = p, and p^(k/2) = r^k
 
 This kernel shares no code with `derivations.kernels.indexed`: its arithmetic is SymPy's
 ``together``, ``expand`` and ``factor_list``, that kernel's is its own.
@@ -80,8 +81,7 @@ def decide(lhs: sp.Expr, rhs: sp.Expr | int = 0) -> Decision:
     lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
     try:
         tower = _Tower(_common_denominator(lhs, rhs))
-        difference = tower.convert(lhs) - tower.convert(rhs)
-        numerator = _numerator(difference)
+        numerator = tower.numerator(tower.convert(lhs) - tower.convert(rhs))
     except UndecidedError as error:
         reason = str(error)
     else:
@@ -124,7 +124,9 @@ class _Tower:
         self._memo: dict[sp.Expr, sp.Expr] = {}
         self._exponentials: dict[sp.Expr, sp.Symbol] = {}  # m -> exp(m/q)
         self._logarithms: dict[sp.Expr, sp.Symbol] = {}  # irreducible p -> log p
-        self._opaque: dict[sp.Expr, sp.Symbol] = {}
+        self._opaque: dict[tuple[type, sp.Expr], sp.Symbol] = {}
+        self._roots: dict[sp.Expr, sp.Symbol] = {}  # p -> √p, those inside of others first
+        self._pi = sp.Dummy(positive=True)
         self._denominators: dict[sp.Expr, sp.Expr] = {}  # as written -> in generators
 
     def convert(self, e: sp.Expr) -> sp.Expr:
@@ -132,6 +134,16 @@ class _Tower:
         if e not in self._memo:
             self._memo[e] = self._convert(e)
         return self._memo[e]
+
+    def numerator(self, expression: sp.Expr) -> sp.Expr:
+        """Return the expanded numerator, no root in it squared (rule R)."""
+        top = _numerator(expression)
+        for argument, root in reversed(self._roots.items()):
+            if top.has(root):
+                powers = sp.Poly(top, root).as_dict()
+                terms = (c * argument ** (e // 2) * root ** (e % 2) for (e,), c in powers.items())
+                top = _numerator(sp.Add(*terms))
+        return top
 
     def conditions(self) -> Iterator[sp.Expr]:
         """Yield the denominators whose sign is not known."""
@@ -150,6 +162,8 @@ class _Tower:
             return e.func(*(self.convert(part) for part in e.args))
         if e is sp.E:
             return self._exp(sp.Integer(1))
+        if e is sp.pi:
+            return self._pi
         if e.is_Pow:
             return self._power(e)
         if isinstance(e, sp.exp):
@@ -160,21 +174,29 @@ class _Tower:
             return self.convert(_HYPERBOLIC[type(e)](e.args[0]))
         if isinstance(e, sp.Max):
             return self._larger(e)
-        if isinstance(e, OpaqueFunction):
-            key = e.func(_simplest(self.convert(e.args[0])))
+        if isinstance(e, OpaqueFunction | sp.erf):
+            key = e.func, _simplest(self.convert(e.args[0]))
             return self._opaque.setdefault(key, sp.Dummy(real=True))
         raise UndecidedError(f"no rule for {e.func.__name__} in {e}")
 
     def _power(self, e: sp.Expr) -> sp.Expr:
         base, exponent = e.args
-        if not exponent.is_Integer:
+        if not (exponent.is_Rational and exponent.q in (1, 2)):
             raise UndecidedError(f"no rule for the power {e}")
         converted = self.convert(base)
+        if exponent.q == 2:
+            converted, exponent = self._root(converted), sp.Integer(exponent.p)
         if exponent.is_negative:
-            if _numerator(converted) == 0:
+            if self.numerator(converted) == 0:
                 raise UndecidedError(f"the denominator {base} is identically zero")
             self._denominators[base] = converted
         return converted**exponent
+
+    def _root(self, argument: sp.Expr) -> sp.Symbol:
+        """Rule R."""
+        argument = _simplest(argument)
+        kind = {"positive": True} if _sign(argument) == 1 else {"nonnegative": True}
+        return self._roots.setdefault(argument, sp.Dummy(**kind))
 
     def _exp(self, exponent: sp.Expr) -> sp.Expr:
         """Rule E."""

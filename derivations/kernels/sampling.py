@@ -179,9 +179,9 @@ class _Machine:
         if e.is_Mul:
             return context.fprod(parts)
         if e.is_Pow:
-            return parts[0] ** int(e.exp)
-        if e is sp.E:
-            return context.e
+            return self._power(parts[0], e.exp)
+        if e in (sp.E, sp.pi):
+            return context.e if e is sp.E else +context.pi
         if isinstance(e, sp.log) and not parts[0] > 0:
             raise ValueError("logarithm of a number that is not positive")
         if isinstance(e, sp.Max):
@@ -191,6 +191,13 @@ class _Machine:
             return context.sin(parts[0] + shift + e.order * context.pi / 2)
         function = getattr(context, e.func.__name__)
         return function(parts[0])
+
+    def _power(self, base: Any, exponent: sp.Rational) -> Any:
+        if exponent.is_Integer:
+            return base ** int(exponent)
+        if not base > 0:
+            raise ValueError("root of a number that is not positive")
+        return base ** (self._context.mpf(int(exponent.p)) / int(exponent.q))
 
     def _place(self, e: sp.Indexed, indices: Mapping[sp.Symbol, int]) -> tuple[int, ...]:
         return tuple(int(self.value(part, indices)) for part in e.indices)

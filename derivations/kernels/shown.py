@@ -65,6 +65,8 @@ class _Writer:
             limits = [(b, 1, self.index(u, scopes)) for b, u in zip(bound, atom[1], strict=True)]
             return sp.Sum(self.monomial(atom[2], (*scopes, bound)), *limits)
         inner = self.poly(dict(atom[1]), scopes)
+        if tag == "root":
+            return sp.sqrt(inner)
         return sp.log(inner) if tag == "log" else 1 / inner
 
     def index(self, index: Index, scopes: tuple[tuple[sp.Symbol, ...], ...]) -> sp.Expr:

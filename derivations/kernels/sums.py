@@ -171,6 +171,8 @@ class Summation(Algebra):
             parts = (self._substitute_poly(dict(part), old, new) for part in atom[2])
             return terms.single(("fun", atom[1], tuple(map(terms.freeze, parts))))
         inner = self._substitute_poly(dict(atom[1]), old, new)
+        if tag == "root":
+            return self.root(inner)
         return self.log(inner) if tag == "log" else self.reciprocal(inner)
 
     def _substitute_index(self, index: Index, old: Index, new: Index) -> Index:

@@ -7,6 +7,7 @@ Index       ``("f", name)`` free, ``("b", depth, position)`` bound by the sum th
             out, ``("i", k)`` the number k, ``("e", family, (index, …))`` an entry such as z_i
 Atom        ``("at", index)`` the value of an index or entry, ``("delta", a, b)``,
             ``("exp", monomial)``, ``("log", polynomial)``, ``("inv", polynomial)`` one over it,
+            ``("root", polynomial)`` its square root,
             ``("fun", name, (polynomial, …))``, ``("sum", (upper, …), monomial)``
 Monomial    sorted tuple of ``(atom, exponent)``
 Polynomial  sorted tuple of ``(monomial, coefficient)``; while computing a dict, see `Poly`
@@ -136,7 +137,7 @@ def map_atom(atom: Atom, change: Change, depth: int) -> Atom:
         return ("fun", atom[1], tuple(map_poly(part, change, depth) for part in atom[2]))
     if tag == "sum":
         return canonical_sum(atom[1], map_monomial(atom[2], change, depth + 1))
-    return (tag, map_poly(atom[1], change, depth))  # log, inv
+    return (tag, map_poly(atom[1], change, depth))  # log, inv, root
 
 
 def map_monomial(monomial: Monomial, change: Change, depth: int = 0) -> Monomial:

@@ -125,6 +125,8 @@ class Vocabulary:
             return 1
         if atom[0] == "delta":
             return 0
+        if atom[0] == "root":
+            return 1 if self.sign(dict(atom[1])) == 1 else 0
         if atom[0] == "inv":
             return 1 if self.sign(dict(atom[1])) == 1 else None
         if atom[0] == "sum":  # never empty, so positive if its terms are

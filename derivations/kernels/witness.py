@@ -180,6 +180,8 @@ def enclose(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Rational], contex
         return context.mpf(int(expression.p)) / int(expression.q)
     if expression is sp.E:
         return context.exp(context.mpf(1))
+    if expression is sp.pi:
+        return +context.pi
     parts = [enclose(part, values, context) for part in expression.args]
     if expression.is_Add:
         return sum(parts, start=context.mpf(0))
@@ -198,6 +200,10 @@ def _enclose_function(expression: sp.Expr, parts: list[Any], context: Any) -> An
         if exponent < 0 and a.a <= 0 <= a.b:
             raise ZeroDivisionError(f"{expression} at a zero of its base")
         return a**exponent if exponent > 0 else 1 / a**-exponent
+    if expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2:
+        if not a.a > 0:
+            raise ValueError(f"{expression} where its base is not positive")
+        return context.sqrt(a) ** int(expression.exp.p)
     if isinstance(expression, sp.exp):
         return context.exp(a)
     if isinstance(expression, sp.log) and len(parts) == 1:

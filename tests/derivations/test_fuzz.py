@@ -84,7 +84,9 @@ class Generator:
 
 
 class Dual:
-    """A number with the derivative in one chosen entry."""
+    """A number with the derivative in one chosen entry; integers stay integers, for speed."""
+
+    __slots__ = ("slope", "value")
 
     def __init__(self, value: Fraction | int, slope: Fraction | int = 0) -> None:
         self.value, self.slope = value, slope
@@ -93,12 +95,26 @@ class Dual:
         return Dual(self.value + other.value, self.slope + other.slope)
 
     def __mul__(self, other: Dual) -> Dual:
+        if not self.slope and not other.slope:
+            return Dual(self.value * other.value)
         slope = self.slope * other.value + self.value * other.slope
         return Dual(self.value * other.value, slope)
 
     def power(self, exponent: int) -> Dual:
-        slope = exponent * self.value ** (exponent - 1) * self.slope if exponent else 0
-        return Dual(self.value**exponent, slope)
+        value = self.raised(exponent)
+        if not self.slope or not exponent:
+            return Dual(value)
+        return Dual(value, exponent * self.raised(exponent - 1) * self.slope)
+
+    def raised(self, exponent: int) -> Fraction | int:
+        if exponent < 0 and isinstance(self.value, int):
+            return Fraction(1, self.value**-exponent)
+        return self.value**exponent
+
+
+@functools.cache
+def name_of(base: sp.IndexedBase) -> str:
+    return str(base)
 
 
 @functools.cache
@@ -113,23 +129,25 @@ class Evaluator:
     def __init__(self, sizes: dict[sp.Symbol, int], salt: int, moved: tuple | None = None) -> None:
         self.sizes, self.salt, self.moved = sizes, salt, moved
 
-    def number(self, value: int) -> Fraction:
-        return Fraction(value)
+    def number(self, value: int) -> int:
+        return value
+
+    def ratio(self, p: int, q: int) -> Fraction | int:
+        return p if q == 1 else Fraction(p, q)
 
     def __call__(self, e: sp.Expr, at: dict[sp.Symbol, int]) -> Dual:
         if isinstance(e, sp.Sum):
             return self.sum(e, list(e.limits), at)
         if isinstance(e, sp.KroneckerDelta):
             a, b = (at[x] if x in at else int(x) for x in e.args)
-            return Dual(self.number(a == b), self.number(0))
+            return Dual(self.number(int(a == b)))
         if isinstance(e, sp.Indexed):
-            where = (str(e.base), tuple(at[x] if x in at else int(x) for x in e.indices))
-            moved = self.number(where == self.moved)
-            return Dual(self.number(entry(*where, self.salt)), moved)
+            where = (name_of(e.base), tuple(at[x] if x in at else int(x) for x in e.indices))
+            return Dual(self.number(entry(*where, self.salt)), int(where == self.moved))
         if isinstance(e, sp.Symbol):
             return Dual(self.number(at[e] if e in at else self.sizes[e]))
         if e.is_Rational:
-            return Dual(self.number(int(e.p)) / int(e.q))
+            return Dual(self.ratio(int(e.p), int(e.q)))
         if e is sp.E:
             return self.function(sp.exp(sp.Integer(1), evaluate=False), Dual(self.number(1)))
         parts = [self(part, at) for part in e.args]
@@ -194,7 +212,7 @@ def first_mismatch(seeds: range) -> str | None:
 
 
 def test_normal_form_keeps_the_value() -> None:
-    assert first_mismatch(range(350)) is None
+    assert first_mismatch(range(1500)) is None
 
 
 def entangled(first: sp.Symbol, second: sp.Symbol) -> list[sp.Expr]:
@@ -226,7 +244,7 @@ def test_sums_over_entangled_indices_keep_their_value_and_are_known_by_any_names
 
 @pytest.mark.nightly
 def test_normal_form_keeps_the_value_on_many_expressions() -> None:
-    assert first_mismatch(range(1000, 6000)) is None
+    assert first_mismatch(range(2000, 12000)) is None
 
 
 def test_the_difference_to_the_normal_form_is_proved_to_be_zero() -> None:
@@ -284,6 +302,9 @@ class RealEvaluator(Evaluator):
 
     def number(self, value: int) -> mpmath.mpf:
         return mpmath.mpf(value)
+
+    def ratio(self, p: int, q: int) -> mpmath.mpf:
+        return mpmath.mpf(p) / q
 
     def function(self, e: sp.Expr, x: Dual) -> Dual:
         if e.func.__name__.startswith("phi"):
@@ -405,7 +426,7 @@ _VALUE = Algebra.value
 def test_a_mutated_kernel_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     owner, attribute, replacement = MUTANTS[name]
     monkeypatch.setattr(owner, attribute, replacement)
-    assert first_mismatch(range(1200)) is not None
+    assert first_mismatch(range(1500)) is not None
 
 
 # --- the derivative --------------------------------------------------------------------------------
@@ -427,7 +448,7 @@ def first_wrong_slope(seeds: range, variable: sp.Indexed, differentiate) -> str 
 
 @pytest.mark.parametrize("variable", [A[k], B[i], M[i, k], M[k, k]], ids=str)
 def test_the_derivative_is_the_slope(variable: sp.Indexed) -> None:
-    assert first_wrong_slope(range(120), variable, calculus.sdiff) is None
+    assert first_wrong_slope(range(300), variable, calculus.sdiff) is None
 
 
 @pytest.mark.nightly

@@ -288,7 +288,7 @@ REFUSED = {
     "logarithm of fractions": (sp.log(total(1 / (1 + z[j]), j, n)), "sign is not known"),
     "complex symbol": (sp.exp(sp.Symbol("w")) - 1, "not declared real"),
     "complex family": (total(sp.IndexedBase("w")[j], j, n), "not declared real"),
-    "root": (sp.sqrt(S), "no rule"),
+    "cube root": (sp.cbrt(S), "no rule"),
     "absolute value": (abs(z[i]), "no rule"),
     "π": (sp.pi * z[i], "no rule"),
     "float": (0.5 * z[i], "no rule"),

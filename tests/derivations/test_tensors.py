@@ -39,6 +39,7 @@ REFERENCE = {
     sp.sin: mpmath.sin,
     sp.cos: mpmath.cos,
     sp.atan: mpmath.atan,
+    sp.erf: mpmath.erf,
     sp.Abs: abs,
 }
 
