@@ -143,18 +143,23 @@ def judged(
         terms = problem.pullback(cotangent) * direction
     claimed = float(np.sum(terms))
     scale = norm(terms)
-    allowed = found.radius + rtol * scale + _rounding_of_zero(problem, direction, found, scale)
+    allowed = (
+        found.radius + rtol * scale + _rounding_of_zero(problem, direction, found, scale, rtol)
+    )
     return Comparison(label, direction, cotangent, claimed, found, scale, allowed)
 
 
-def _rounding_of_zero(problem: Problem, direction: Array, found: Found, scale: float) -> float:
-    """Return what a claim of zero may be off by: f's own noise over the size of x.
+def _rounding_of_zero(
+    problem: Problem, direction: Array, found: Found, scale: float, rtol: float
+) -> float:
+    """Return what a claim of zero may be off by.
 
     A gradient that vanishes because large terms cancel comes out as their rounding, and has no
-    larger entries beside it to measure that against.  f's noise is the rounding of the same terms.
+    larger entries beside it to measure that against.  There are f's own noise over the size of x,
+    which is the rounding of the same terms, and the natural size of a derivative here.
     """
-    noise = found.noise / problem.course(direction).unit
-    return noise if scale <= 8 * noise else 0.0
+    slack = max(found.noise / problem.course(direction).unit, rtol * found.scale)
+    return slack if scale <= 8 * slack else 0.0
 
 
 def _ratio(difference: float, allowed: float) -> float:

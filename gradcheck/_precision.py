@@ -34,7 +34,7 @@ def precision_lost(problem: Problem, entries: Sequence[WrongEntry], failed: Comp
     if coarse:
         return f"the claimed values are {coarse} numbers: the derivative is computed in {coarse}"
     jump = _jump(problem, failed)
-    if jump >= abs(failed.claimed - failed.found.value) / 4:
+    if jump >= abs(failed.claimed - failed.found.value) / 4 and failed.claimed:
         return (
             f"the claimed derivative jumps by {jump / abs(failed.claimed):.0e} of its size when x moves by its "
             "last digits: cancellation, the formula needs another form here"
