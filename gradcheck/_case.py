@@ -12,6 +12,7 @@ from gradcheck._domain import Array, Domain, Sizes
 
 ClaimKind = Literal["grad", "jac", "vjp", "jvp"]
 CLAIM_KINDS: tuple[ClaimKind, ...] = get_args(ClaimKind)
+SecondKind = Literal["hess", "hvp"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcheck._batch import Batched
-from gradcheck._case import ClaimKind
+from gradcheck._case import ClaimKind, SecondKind
 from gradcheck._domain import Domain
 from gradcheck._examine import Settings, examine
 from gradcheck._inputs import Inputs
@@ -29,6 +29,8 @@ def check(
     jac: Callable[..., Any] | None = None,
     vjp: Callable[..., Any] | None = None,
     jvp: Callable[..., Any] | None = None,
+    hess: Callable[..., Any] | None = None,
+    hvp: Callable[..., Any] | None = None,
     argnums: int | tuple[int, ...] | None = None,
     domain: Domain | Mapping[int, Domain] | None = None,
     rtol: float | None = None,
@@ -53,10 +55,12 @@ def check(
         One argument, or a tuple of positional arguments.  An argument is an array, a scalar, or a
         nested dict, list or tuple of arrays.  Integer arrays are taken for labels and not varied,
         unless nothing in x is floating.  Complex entries vary as pairs of real numbers.
-    grad, jac, vjp, jvp : callable
+    grad, jac, vjp, jvp, hess, hvp : callable
         One of them: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of
         f's shape followed by x's (or one per argument, or sparse); ``vjp(*x, v)`` with v in f's
         output shape, returns x's structure; ``jvp(*x, u)`` with u in x's structure, returns f's.
+        For second derivatives of a scalar f: ``hess(*x)``, an array of x's shape twice, or ``hvp(*x,
+        u)`` with u and the answer in x's structure; they must be symmetric too.
         Or a vjp and a jvp: each is checked, and they must be adjoint, ⟨vjp(v), u⟩ = ⟨v, jvp(u)⟩.
         For complex numbers the real inner product Re Σ conj(a)·b is meant, as in PyTorch: df = Re Σ
         conj(grad)·dx, and Re Σ conj(vjp(v))·u = Re Σ conj(v)·jvp(u).
@@ -103,7 +107,7 @@ def check(
     >>> report.outcome, report.wrong_entries[0].index
     (<Outcome.FAIL: 'fail'>, (1,))
     """
-    claims = _claims(grad=grad, jac=jac, vjp=vjp, jvp=jvp)
+    claims = _claims(grad=grad, jac=jac, vjp=vjp, jvp=jvp, hess=hess, hvp=hvp)
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}")
     if mode not in ("fast", "full"):
@@ -138,6 +142,8 @@ def check(
             every_entry=every_entry,
         )
     ((kind, claim),) = claims.items()
+    if kind == "hess" or kind == "hvp":
+        return _second_order(f, inputs, kind, claim, bare=bare, settings=settings, mode=mode)
     return examine(f, inputs, kind, claim, bare=bare, settings=settings, every_entry=every_entry)
 
 
@@ -149,6 +155,8 @@ def assert_gradient(
     jac: Callable[..., Any] | None = None,
     vjp: Callable[..., Any] | None = None,
     jvp: Callable[..., Any] | None = None,
+    hess: Callable[..., Any] | None = None,
+    hvp: Callable[..., Any] | None = None,
     argnums: int | tuple[int, ...] | None = None,
     domain: Domain | Mapping[int, Domain] | None = None,
     rtol: float | None = None,
@@ -186,7 +194,7 @@ def assert_gradient(
     if inconclusive not in ("fail", "skip", "warn"):
         raise ValueError(f'inconclusive must be "fail", "skip" or "warn", got {inconclusive!r}')
     report = check(
-        f, x, grad=grad, jac=jac, vjp=vjp, jvp=jvp, argnums=argnums, domain=domain,
+        f, x, grad=grad, jac=jac, vjp=vjp, jvp=jvp, hess=hess, hvp=hvp, argnums=argnums, domain=domain,
         rtol=rtol, mode=mode, vectorized=vectorized, rng=rng, workers=workers, name=name,
     )  # fmt: skip
     notify(report)
@@ -220,13 +228,37 @@ def _batched(f: Callable[..., Any], x: Any) -> Batched:
     return Batched(f)
 
 
-def _claims(**claims: Callable[..., Any] | None) -> dict[ClaimKind, Callable[..., Any]]:
+def _second_order(
+    f: Callable[..., Any],
+    inputs: Inputs,
+    kind: SecondKind,
+    claim: Callable[..., Any],
+    *,
+    bare: bool,
+    settings: Settings,
+    mode: Mode,
+) -> Report:
+    if mode == "full":
+        raise ValueError(
+            f'{kind}= has no mode="full": see gradcheck.hessian_vector for every entry'
+        )
+    if kind == "hess" and len(inputs.layout.slots) != 1:
+        raise TypeError("hess= is for one array argument; use hvp= for several")
+    from gradcheck._second_order import examine_second_order  # most checks don't need it
+
+    return examine_second_order(f, inputs, kind, claim, bare=bare, settings=settings)
+
+
+def _claims(
+    **claims: Callable[..., Any] | None,
+) -> dict[ClaimKind | SecondKind, Callable[..., Any]]:
     """Return the given claims: one, or a vjp and a jvp."""
     given = {kind: claim for kind, claim in claims.items() if claim is not None}
     if len(given) != 1 and given.keys() != {"vjp", "jvp"}:
         got = ", ".join(given) or "none"
         raise TypeError(
-            f"give exactly one of grad=, jac=, vjp= and jvp=, or a vjp and a jvp; got {got}"
+            "give exactly one of grad=, jac=, vjp=, jvp=, hess= and hvp=, "
+            f"or a vjp and a jvp; got {got}"
         )
     for kind, claim in given.items():
         if not callable(claim):

@@ -57,12 +57,16 @@ def claim_is_linear(problem: Problem) -> None:
     Violation
         If they don't.
     """
-    if problem.kind not in ("vjp", "jvp"):
-        return
-    backward = problem.kind == "vjp"
-    ask: Callable[[Array], Array] = problem.pullback if backward else problem.pushforward
-    size = problem.outputs.size if backward else problem.inputs.layout.size
-    what = "upstream gradient" if backward else "direction"
+    ask: Callable[[Array], Array]
+    match problem.kind:
+        case "vjp":
+            ask, size, what = problem.pullback, problem.outputs.size, "upstream gradient"
+        case "jvp":
+            ask, size, what = problem.pushforward, problem.inputs.layout.size, "direction"
+        case "hvp":
+            ask, size, what = problem.hessian_product, problem.inputs.layout.size, "direction"
+        case _:
+            return
     out = ask(np.zeros(size))
     if np.any(out):
         worst = float(out[np.argmax(np.abs(out))])

@@ -62,7 +62,7 @@ def _hypotheses(
     diagnosis = None if factor is None else _factor_diagnosis(problem, factor)
     if factor is not None and diagnosis is not None:
         yield diagnosis, [v / factor for v in claimed]
-    if problem.kind == "jvp":
+    if problem.kind not in ("grad", "jac", "vjp"):
         return
     if _is_square(problem):
         text = "the claim is the Jacobian's product where that of its transpose is meant"
@@ -177,7 +177,7 @@ def _in_argument(
 
 def _ignored_argument(problem: Problem, usable: Sequence[Comparison]) -> Diagnosis | None:
     """One argument's gradient is all zero while the others aren't."""
-    if problem.kind == "jvp" or len(problem.inputs.layout.slots) < 2:
+    if problem.kind not in ("grad", "jac", "vjp") or len(problem.inputs.layout.slots) < 2:
         return None
     g = problem.pullback(usable[0].cotangent)
     zero = [s for s in problem.inputs.layout.slots if not np.any(g[s.start : s.stop])]

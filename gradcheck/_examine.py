@@ -40,7 +40,7 @@ from gradcheck._steps import spacing
 
 DIRECTIONS = 3
 _MOST_DIRECTIONS = 8
-_COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
+COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _SMALL = 2.0**-14  # entries that contribute less than this to a direction get one of their own
 
 _ROUGHLY = Goal(rtol=1e-4)
@@ -162,7 +162,7 @@ class Examination:
             self._rtol,
             settings.workers,
             rng=self._rng,
-            required=settings.rtol or _COARSEST_RESOLUTION,
+            required=settings.rtol or COARSEST_RESOLUTION,
             batch=settings.batch,
         )
         self._finish(witnessed)
@@ -326,7 +326,7 @@ class Examination:
         )
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
-        required = self._settings.rtol or _COARSEST_RESOLUTION
+        required = self._settings.rtol or COARSEST_RESOLUTION
         while (
             self._numerical_resolution() > required
             and np.any(support)

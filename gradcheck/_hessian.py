@@ -173,7 +173,7 @@ def hessian_vector(
                 "say which function of it is meant, its sum for example"
             )
         forward.seek_float64()
-        found = [_product(forward, axis, along, Goal(rtol)) for axis in axes]
+        found = [bilinear(forward, axis, along, Goal(rtol)) for axis in axes]
     worst = max(found, key=lambda r: r.radius)
     value, radius = (
         np.array([getattr(r, name) for r in found]).reshape(point.shape)
@@ -199,13 +199,15 @@ def _unit(forward: Forward, direction: Array) -> float:
     return forward.course(direction).unit
 
 
-def _product(forward: Forward, axis: Array, v: Array, goal: Goal) -> Found:
-    """Return axisᵀ H v by polarisation."""
-    if not np.any(v[axis == 0]):  # along the axis there is nothing to polarise
-        return _combined(_along(forward, axis, goal), None, float(v @ axis))
+def bilinear(forward: Forward, u: Array, v: Array, goal: Goal) -> Found:
+    """Return uᵀ H v of a scalar f by polarisation."""
+    moving = np.flatnonzero((u != 0) | (v != 0))
+    if moving.size == 1:  # along an axis there is nothing to polarise
+        ratio = float(v[moving[0]] / u[moving[0]])
+        return _combined(_along(forward, u, goal), None, ratio)
     # both units are the same constant times a power of two, and so their ratio is exact
-    s = _unit(forward, axis) / _unit(forward, v)
-    plus, minus = (_along(forward, v + side * s * axis, goal) for side in (1.0, -1.0))
+    s = _unit(forward, u) / _unit(forward, v)
+    plus, minus = (_along(forward, v + side * s * u, goal) for side in (1.0, -1.0))
     return _combined(plus, minus, 0.25 / s)
 
 

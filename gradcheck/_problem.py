@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck._case import ClaimKind
+from gradcheck._case import ClaimKind, SecondKind
 from gradcheck._domain import Array
 from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
@@ -65,7 +65,7 @@ class Problem(Forward):
     inputs : Inputs
         Its arguments.
     kind : str
-        ``grad``, ``jac``, ``vjp`` or ``jvp``.
+        ``grad``, ``jac``, ``vjp`` or ``jvp``; ``hess`` or ``hvp``.
     claim : callable
         The claimed derivative.
     bare : bool
@@ -76,7 +76,7 @@ class Problem(Forward):
         self,
         f: Callable[..., Any],
         inputs: Inputs,
-        kind: ClaimKind,
+        kind: ClaimKind | SecondKind,
         claim: Callable[..., Any],
         *,
         bare: bool,
@@ -89,6 +89,7 @@ class Problem(Forward):
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self._gradient: Array | None = None
         self._jacobian: list[Any] | None = None
+        self._hessian: Array | None = None
 
     # -- f ---------------------------------------------------------------------------------------
 
@@ -156,6 +157,17 @@ class Problem(Forward):
         """Return the claimed Ju as a flat vector over the outputs (for a jvp)."""
         out = self._ask(self._shaped_input(direction))
         return self._checked(out, self.output, self.outputs, "the jvp", "f's output")
+
+    def hessian_product(self, direction: Array) -> Array:
+        """Return the claimed H·u as a flat vector over the varying leaves (of a hess or an hvp)."""
+        if self.kind == "hvp":
+            return self._flat_gradient(self._ask(self._shaped_input(direction)))
+        if self._hessian is None:
+            (slot,) = self.inputs.layout.slots
+            claimed = np.asarray(self._ask())
+            _check_array(claimed, (*slot.shape, *slot.shape), "the Hessian", "real")
+            self._hessian = claimed.reshape(direction.size, -1).astype(np.float64)
+        return np.asarray(self._hessian @ direction)
 
     def answer(self, probe: Array) -> list[Any]:
         """Return the claim's arrays as they come: at a cotangent, or a direction for a jvp."""

@@ -35,6 +35,7 @@ class Reason(enum.StrEnum):
     NONFINITE_CLAIM = "nonfinite_claim"
     NONLINEAR = "nonlinear"
     ADJOINT = "adjoint"
+    ASYMMETRIC = "asymmetric"
     NONDETERMINISTIC = "nondeterministic"
     STATE = "state"
     ALIASING = "aliasing"
@@ -142,7 +143,7 @@ class Report:
     message : str
         The reason in a sentence, with the values that matter.
     name, kind : str
-        What was checked: the function's name and the kind of claim (grad, jac, vjp, jvp).
+        What was checked: the function's name and the kind of claim (grad, jac, vjp, jvp, hess, hvp).
     evaluations, claim_evaluations : int
         Calls of f and of the claimed derivative.
     resolution : float
