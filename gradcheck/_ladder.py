@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -274,6 +274,12 @@ class Component:
             movement=max(abs(r.slope) + abs(r.bend) for r in rungs),
             tail=rungs[-1],
         )
+
+    def with_noise(self, w: Window, noise: float) -> Window:
+        """Return a window with the rounding of more noise than it was made for."""
+        rungs = [self.rungs[w.start + k] for k in range(WIDTH)]
+        rounding = SIGMAS * self._noise_in(rungs, noise) * CENTRAL_GAIN / rungs[0].step
+        return replace(w, rounding=rounding + self.line.eps * abs(w.value))
 
     def _noise_in(self, rungs: Sequence[Rung], noise: float) -> float:
         """Noise at large steps: at least the model there, and grown with φ where φ has grown."""

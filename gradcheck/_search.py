@@ -125,7 +125,7 @@ def _quick(c: Component) -> tuple[Window | None, float]:
     if window is None:
         return None, model
     noise = c.noise_beside(window)
-    return c.window(BASE, noise), noise
+    return c.with_noise(window, noise), noise
 
 
 def _confirmed(c: Component, start: int, noise: float) -> Window | None:
