@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,26 +26,16 @@ from gradcheck._directions import (
     signed,
 )
 from gradcheck._domain import Array
-from gradcheck._examine import COARSEST_RESOLUTION, DIRECTIONS, Settings
+from gradcheck._examine import COARSEST_RESOLUTION, DIRECTIONS, Settings, Verdict
 from gradcheck._hessian import bilinear
 from gradcheck._inputs import Inputs
 from gradcheck._line import quiet
 from gradcheck._problem import Problem, Violation, failure
-from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
+from gradcheck._report import Outcome, Reason, Report, WrongEntry, number
 from gradcheck._search import Goal
 
 _GOAL = Goal(rtol=1e-8)
 _MOST_SEARCHED = 64  # comparisons of a search for the wrong entry
-
-
-@dataclass(frozen=True, slots=True)
-class _Findings:
-    outcome: Outcome
-    reason: Reason
-    message: str
-    resolution: float = math.inf
-    entries: tuple[WrongEntry, ...] = ()
-    diagnosis: Diagnosis | None = None
 
 
 def examine_second_order(
@@ -78,9 +67,9 @@ class _SecondOrder:
         """Run the check."""
         try:
             with quiet():
-                found = self._findings()
+                found = self._verdict()
         except Violation as finding:
-            found = _Findings(finding.outcome, finding.reason, finding.message)
+            found = Verdict(finding.outcome, finding.reason, finding.message)
         problem = self._problem
         return Report(
             outcome=found.outcome,
@@ -94,13 +83,13 @@ class _SecondOrder:
             miss_probability=MISS_PROBABILITY,
             rtol=self._rtol,
             seed=self._settings.seed,
-            wrong_entries=found.entries,
+            wrong_entries=found.wrong_entries,
             diagnosis=found.diagnosis,
             probes=tuple(c.probe() for c in self._pairs),
             notes=tuple(self._notes),
         )
 
-    def _findings(self) -> _Findings:
+    def _verdict(self) -> Verdict:
         problem = self._problem
         problem.begin()
         note = function_is_usable(problem)
@@ -133,9 +122,9 @@ class _SecondOrder:
                 if wrong
                 else "f's rounding or noise hides its second derivatives"
             )
-            return _Findings(Outcome.INCONCLUSIVE, Reason.NOISE, why, resolution)
+            return Verdict(Outcome.INCONCLUSIVE, Reason.NOISE, why, resolution)
         message = f"agrees with numerical second derivatives along {DIRECTIONS} random pairs, and is symmetric"
-        return _Findings(Outcome.PASS, Reason.AGREEMENT, message, resolution)
+        return Verdict(Outcome.PASS, Reason.AGREEMENT, message, resolution)
 
     def _direction(self) -> Array:
         inputs = self._problem.inputs
@@ -177,7 +166,7 @@ class _SecondOrder:
             return math.inf
         return detectable_matrix([allowed(c) / size for c in self._pairs])
 
-    def _failed(self, worst: Comparison) -> _Findings:
+    def _failed(self, worst: Comparison) -> Verdict:
         diagnosis = diagnose_throughout(self._problem, self._pairs, self._rtol)
         entries = self._located(worst)
         if entries:
@@ -191,7 +180,7 @@ class _SecondOrder:
                 f"uᵀHv along a random pair is wrong: claimed {number(worst.claimed)}, "
                 f"numerical {number(worst.found.value)} ± {worst.found.radius:.1e}"
             )
-        return _Findings(
+        return Verdict(
             Outcome.FAIL,
             Reason.DISAGREEMENT,
             message,
