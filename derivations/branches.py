@@ -1,31 +1,38 @@
 """The claimed derivative of a piece of code against the derivative of what the code computes.
 
-Function and gradient are run on symbols together, so that they take the same branches.  On each
-path the gradient's expressions are compared with the derivatives of the value's own expressions,
-by `derivations.kernels.rational`.  That proves the formulas in the code, not their rounding.
+Function and derivative are run on symbols together, so that they make the same choices.  For every
+combination of choices that an entry depends on, its claimed expression is compared with the
+derivative of the value's own expression, by `derivations.kernels.rational`.  That proves the
+formulas in the code, not their rounding.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from derivations.calculus import sdiff
-from derivations.kernels import rational, witness
+from derivations.choices import Choice, resolved
+from derivations.kernels import rational
+from derivations.order import Condition, Order
 from derivations.records import Evidence, Standing
-from derivations.tracing import Condition, Objects, Run, runs, symbols
+from derivations.regions import Sample, all_symbols
+from derivations.renaming import renaming
+from derivations.standins import passing_symbols
+from derivations.traced import Objects
+from derivations.tracing import Run, runs, symbols
 
+_POINTS, _TRIES = 60, 400  # to see that paths are inhabited; to find where entries are wrong
 _METHOD = "symbolic execution of the code, rational normal form"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """A function and its vector-Jacobian product, to be proved on symbols.
+    """A function and its claimed derivative, to be proved on symbols.
 
     Parameters
     ----------
@@ -33,32 +40,82 @@ class Code:
         What the code is called.
     value : callable
         ``value(*inputs)``: the function, one array or scalar.
-    vjp : callable
-        ``vjp(*inputs, v)``: the claimed derivative contracted with `v`, one array for each of the
-        first inputs.
+    vjp : callable or None
+        ``vjp(*inputs, v)``: the claimed derivative contracted with `v`, one array for each
+        differentiated input.
+    jacobian : callable or None
+        ``jacobian(*inputs)`` instead: all derivatives of the outputs in the one differentiated
+        input, in the shape of the output followed by that of the input.
     inputs : tuple of ndarray
         Symbols, expressions in one symbol each, or numbers.
+    argnums : tuple of int
+        Which inputs are differentiated.
     assumed : tuple of Condition
         The region that the proof is for, where it is not everything.
     region : str
         The region in words.
+    translated : Mapping of sympy.Symbol to sympy.Expr
+        The kernel is shown every symbol s here as s − g, g an expression in other symbols, none of
+        which is translated by what s is in.  Such a change of coordinates reaches every point, and
+        makes short what is long: the argument x·W + b of an activation becomes b.
     """
 
     name: str
     value: Callable[..., Any]
-    vjp: Callable[..., tuple[Any, ...]]
+    vjp: Callable[..., tuple[Any, ...]] | None = None
+    jacobian: Callable[..., Any] | None = None
     inputs: tuple[Objects, ...]
+    argnums: tuple[int, ...] = (0,)
     assumed: tuple[Condition, ...] = ()
     region: str = "every branch"
+    translated: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry of the claimed derivative, before choices are made.
+
+    Parameters
+    ----------
+    place : str
+        Which entry.
+    claimed : sympy.Expr
+        What the code says.
+    weights, values : tuple of sympy.Expr
+        It should be the derivative of Σ weight·value, the weights constant.
+    variable : sympy.Expr
+        By what is differentiated: an expression in one symbol.
+    """
+
+    place: str
+    claimed: sp.Expr
+    weights: tuple[sp.Expr, ...]
+    values: tuple[sp.Expr, ...]
+    variable: sp.Expr
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was proved so far, and what was counted."""
+
+    proved: set[tuple[sp.Expr, ...]] = field(default_factory=set)  # but for the names
+    settled: set[tuple[Any, ...]] = field(default_factory=set)
+    exactly: set[tuple[sp.Expr, ...]] = field(default_factory=set)
+    slopes: dict[tuple[sp.Expr, sp.Symbol], sp.Expr] = field(default_factory=dict)
+    conditions: dict[sp.Expr, None] = field(default_factory=dict)
+    paths: int = 0
+    inhabited: int = 0
+    entries: int = 0
+    cases: int = 0
 
 
 def prove(code: Code) -> Evidence:
-    """Compare the claimed derivative with that of the value's own expressions, on every path.
+    """Compare the claimed derivative with that of the value's own expressions, on every branch.
 
     Returns
     -------
     Evidence
-        ``PROVED_CODE``; ``REFUTED`` with a rational point on the path where they differ for sure;
+        ``PROVED_CODE``; ``REFUTED`` with a rational point on the branch where they differ for sure;
         ``UNDECIDED`` if the kernel cannot tell.
 
     Examples
@@ -71,102 +128,238 @@ def prove(code: Code) -> Evidence:
     >>> prove(relu).standing.value
     'proved for the code'
     """
-    first = next(runs(lambda *inputs: (code.value(*inputs),), code.inputs, code.assumed))
-    v = symbols("v", first.outputs[0].shape)
-
-    def both(*inputs: Any) -> tuple[Any, ...]:
-        return code.value(*inputs[:-1]), *code.vjp(*inputs)
-
-    paths = inhabited = entries = 0
+    tally = _Tally()
+    with passing_symbols():
+        traced = list(_traced(code))
+    sample = Sample(_inputs(code, traced[0][0]), traced[0][0].path.picks, _POINTS)
+    empty = [next(sample.points(run.conditions), None) is None for run, _ in traced]
+    tally.paths, tally.inhabited = len(traced), empty.count(False)
     undecided: Evidence | None = None
-    proved: set[tuple[sp.Expr, sp.Expr]] = set()  # paths often compute the same
-    for run in runs(both, (*code.inputs, v), code.assumed):
-        paths += 1
-        inhabited += next(_points(run.conditions, sp.Integer(0), 40), None) is not None
-        for claimed, true in _pairs(code, run, v):
-            entries += 1
-            if (claimed, true) not in proved:
-                trouble = _trouble(code, run, claimed, true)
-                if trouble is None:
-                    proved.add((claimed, true))
-                elif trouble.standing is Standing.REFUTED:
-                    return trouble
-                else:  # another path may have a point that shows it wrong
-                    undecided = undecided or trouble
-    if undecided is not None:
-        return undecided
+    # Where there are points, one may show what is wrong: these paths come first.
+    for k in sorted(range(len(traced)), key=empty.__getitem__):
+        run, entries = traced[k]
+        for entry in entries:
+            tally.entries += 1
+            trouble = _examined(code, run, entry, tally)
+            if trouble is not None and trouble.standing is Standing.REFUTED:
+                return trouble
+            undecided = undecided or trouble
+            if undecided is not None and empty[k]:
+                return undecided
+    return undecided or _proved(code, tally)
+
+
+def _inputs(code: Code, run: Run) -> set[sp.Symbol]:
+    """Return the symbols of the inputs and of the cotangent."""
+    arrays = [x for x in code.inputs if x.dtype == object]
+    cotangent = symbols("v", run.outputs[0].shape)
+    return {s for x in (*arrays, cotangent) for e in x.ravel() for s in e.free_symbols}
+
+
+def _proved(code: Code, tally: _Tally) -> Evidence:
     shapes = ", ".join(str(x.shape) for x in code.inputs)
     detail = (
-        f"{code.name} on shapes {shapes}: {paths} paths, {inhabited} with a sample point, "
-        f"{entries} entries, {len(proved)} of them different"
+        f"{code.name} on shapes {shapes}: {tally.paths} paths, {tally.inhabited} with a sample "
+        f"point, {tally.entries} entries in {tally.cases} cases, {len(tally.proved)} of them "
+        "different"
     )
+    if tally.conditions:
+        detail += f"; where {', '.join(f'{c} ≠ 0' for c in tally.conditions)}"
     return Evidence(Standing.PROVED_CODE, _METHOD, code.region, detail)
 
 
-def _pairs(code: Code, run: Run, v: Objects) -> Iterator[tuple[sp.Expr, sp.Expr]]:
-    """Yield what is claimed and what is true for every entry of every differentiated argument."""
+def _traced(code: Code) -> Iterator[tuple[Run, list[_Entry]]]:
+    """Yield every path with the entries of the claimed derivative on it."""
+    if code.jacobian is not None:
+        jacobian = code.jacobian
+
+        def with_jacobian(*inputs: Any) -> tuple[Any, ...]:
+            return code.value(*inputs), jacobian(*inputs)
+
+        for run in runs(with_jacobian, code.inputs, code.assumed):
+            yield run, list(_jacobian_entries(code, run))
+        return
+    assert code.vjp is not None
+    vjp = code.vjp
+    first = next(runs(lambda *inputs: (code.value(*inputs),), code.inputs, code.assumed))
+    v = symbols("v", first.outputs[0].shape)
+
+    def with_vjp(*inputs: Any) -> tuple[Any, ...]:
+        return code.value(*inputs[:-1]), *vjp(*inputs)
+
+    for run in runs(with_vjp, (*code.inputs, v), code.assumed):
+        yield run, list(_vjp_entries(code, run, v))
+
+
+def _jacobian_entries(code: Code, run: Run) -> Iterator[_Entry]:
+    value, claimed = run.outputs
+    (argnum,) = code.argnums
+    variables = code.inputs[argnum]
+    _check_shape(code, claimed, value.shape + variables.shape)
+    for place in np.ndindex(*claimed.shape):
+        output, variable = value[place[: value.ndim]], variables[place[value.ndim :]]
+        yield _Entry(str(place), claimed[place], (sp.Integer(1),), (output,), variable)
+
+
+def _vjp_entries(code: Code, run: Run, v: Objects) -> Iterator[_Entry]:
     value, *claimed = run.outputs
-    for argument, gradient in zip(code.inputs, claimed, strict=False):
-        if gradient.shape != argument.shape:
-            raise ValueError(
-                f"{code.name}: a gradient of shape {gradient.shape} for an argument of {argument.shape}"
-            )
-        for place, entry in np.ndenumerate(argument):
-            yield gradient[place], _slope(value, v, entry)
+    if len(claimed) != len(code.argnums):
+        raise ValueError(f"{code.name}: {len(claimed)} gradients for {len(code.argnums)} arguments")
+    terms = [
+        (weight, y, all_symbols(y, run.path.picks))
+        for weight, y in zip(v.ravel(), value.ravel(), strict=True)
+    ]
+    for argnum, gradient in zip(code.argnums, claimed, strict=True):
+        _check_shape(code, gradient, code.inputs[argnum].shape)
+        for place, variable in np.ndenumerate(code.inputs[argnum]):
+            (symbol,) = variable.free_symbols
+            used = [(weight, y) for weight, y, inside in terms if symbol in inside]
+            weights, values = zip(*used, strict=True) if used else ((), ())
+            yield _Entry(str(place), gradient[place], weights, values, variable)
 
 
-def _slope(value: Objects, v: Objects, entry: sp.Expr) -> sp.Expr:
-    """Differentiate ⟨v, value⟩ in an entry that is an expression in one symbol."""
-    (symbol,) = entry.free_symbols
-    inner = sdiff(entry, symbol)
-    pairs = zip(v.ravel(), value.ravel(), strict=True)
-    return sp.Add(*(w * sdiff(y, symbol) for w, y in pairs)) / inner
+def _check_shape(code: Code, gradient: Objects, shape: tuple[int, ...]) -> None:
+    if gradient.shape != shape:
+        raise ValueError(
+            f"{code.name}: a derivative of shape {gradient.shape} where it should be {shape}"
+        )
 
 
-def _trouble(code: Code, run: Run, claimed: sp.Expr, true: sp.Expr) -> Evidence | None:
-    """Return why two expressions are not proved equal; None if they are."""
-    decision = rational.decide(claimed, true)
+def _examined(code: Code, run: Run, entry: _Entry, tally: _Tally) -> Evidence | None:
+    """Return why an entry is not proved in every case; None if it is."""
+    undecided = None
+    search = _Search(run, entry, tally.settled)
+    for case in search.cases():
+        tally.cases += 1
+        claimed, *values = case.expressions
+        true = _slope(entry, values, tally)
+        decision = _decision(code, claimed, true, tally)
+        if decision.kind == "proved":
+            continue
+        search.unsettled += 1
+        conditions = _conditions(run, case)
+        if Order(conditions).consistent:
+            trouble = _trouble(code, run, entry, conditions, claimed - true, decision.reason)
+            if trouble.standing is Standing.REFUTED:
+                return trouble
+            undecided = trouble
+    return undecided
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """Expressions with some choices made."""
+
+    expressions: tuple[sp.Expr, ...]
+    outcomes: dict[Choice, int]
+
+
+@dataclass(slots=True)
+class _Search:
+    """All combinations of the open choices that an entry depends on, possible or not.
+
+    Parameters
+    ----------
+    run : Run
+        Where it is from.
+    entry : _Entry
+        What is claimed.
+    settled : set of tuple
+        Proved whatever was chosen before, on this path or another: not gone into again.
+    unsettled : int
+        How many combinations could not be proved.
+    """
+
+    run: Run
+    entry: _Entry
+    settled: set[tuple[Any, ...]]
+    unsettled: int = 0
+
+    def cases(self) -> Iterator[_Case]:
+        """Yield every combination; who finds it unproved says so before asking for the next."""
+        return self._cases(_Case((self.entry.claimed, *self.entry.values), {}))
+
+    def _cases(self, case: _Case) -> Iterator[_Case]:
+        key = self.entry.variable, self.entry.weights, case.expressions
+        if key in self.settled:
+            return
+        picks, before = self.run.path.picks, self.unsettled
+        opened = {picks[s].choice for e in case.expressions for s in e.free_symbols if s in picks}
+        if opened:
+            choice = min(opened, key=lambda c: c.number)
+            for k in range(len(choice.alternatives)):
+                outcomes, memo = {**case.outcomes, choice: k}, {}  # type: ignore[var-annotated]
+                chosen = tuple(resolved(e, picks, outcomes, memo) for e in case.expressions)
+                yield from self._cases(_Case(chosen, outcomes))
+        else:
+            yield case
+        if self.unsettled == before:
+            self.settled.add(key)
+
+
+def _conditions(run: Run, case: _Case) -> list[Condition]:
+    """Return what holds where a path is taken and some more choices are made."""
+    memo: dict[sp.Expr, sp.Expr] = {}
+    taken = {**run.path.outcomes, **case.outcomes}
+    made = [part for choice, k in case.outcomes.items() for part in choice.alternatives[k]]
+    return [
+        Condition(resolved(c.difference, run.path.picks, taken, memo), c.holds)
+        for c in (*run.conditions, *made)
+    ]
+
+
+def _slope(entry: _Entry, values: Sequence[sp.Expr], tally: _Tally) -> sp.Expr:
+    """Differentiate Σ weight·value in an entry that is an expression in one symbol."""
+    (symbol,) = entry.variable.free_symbols
+    parts = []
+    for weight, value in zip(entry.weights, values, strict=True):
+        if symbol in value.free_symbols:
+            if (value, symbol) not in tally.slopes:
+                tally.slopes[value, symbol] = sdiff(value, symbol)
+            parts.append(weight * tally.slopes[value, symbol])
+    return sp.Add(*parts) / sdiff(entry.variable, symbol)
+
+
+def _decision(code: Code, claimed: sp.Expr, true: sp.Expr, tally: _Tally) -> rational.Decision:
+    if (claimed, true) in tally.exactly:
+        return rational.Decision("proved")
+    exactly = claimed, true
+    if code.translated:
+        moved = {s: s - g for s, g in code.translated.items()}
+        claimed, true = (e.xreplace(moved) for e in exactly)
+    names = renaming((claimed, true))
+    pair = claimed.xreplace(names), true.xreplace(names)
+    if pair in tally.proved:
+        tally.exactly.add(exactly)
+        return rational.Decision("proved")
+    decision = rational.decide(*pair)
     if decision.kind == "proved":
-        return None
-    where = f"{code.name} where {' and '.join(map(str, run.conditions)) or 'no branch is taken'}"
-    point = _witness(run.conditions, claimed - true)
+        tally.exactly.add(exactly)
+        tally.proved.add(pair)
+        back = {new: old for old, new in names.items()}
+        tally.conditions |= dict.fromkeys(c.xreplace(back) for c in decision.conditions)
+    return decision
+
+
+def _trouble(
+    code: Code,
+    run: Run,
+    entry: _Entry,
+    conditions: list[Condition],
+    residual: sp.Expr,
+    reason: str,
+) -> Evidence:
+    """Return what is wrong with an entry, with a point where there is one."""
+    shown = " and ".join(dict.fromkeys(map(str, conditions))) or "no branch is taken"
+    where = f"{code.name} where {shown}, entry {entry.place}"
+    named = {
+        s
+        for e in (residual, *(c.difference for c in conditions))
+        for s in all_symbols(e, run.path.picks)
+    }
+    point = Sample(named, run.path.picks, _TRIES).separating(conditions, residual)
     if point is not None:
         detail = f"{where}: {str(point).replace('before − after', 'claimed − true')}"
         return Evidence(Standing.REFUTED, _METHOD, code.region, detail)
-    reason = decision.reason or "they differ, but at no sample point on this path"
+    reason = reason or "they differ, but at no sample point on this branch"
     return Evidence(Standing.UNDECIDED, _METHOD, code.region, f"{where}: {reason}")
-
-
-def _points(
-    conditions: Sequence[Condition], extra: sp.Expr, tries: int
-) -> Iterator[dict[sp.Symbol, Any]]:
-    """Yield rational points at which every condition holds for sure."""
-    generator = random.Random(0)
-    context = witness.interval_context()
-    parts = [condition.difference for condition in conditions]
-    named = sorted(set().union(*(part.free_symbols for part in (*parts, extra))), key=str)
-    for attempt in range(tries):
-        scale = generator.choice((1, 1, 1, 20, 400))
-        point = {s: scale * witness.coordinate(s, generator, attempt) for s in named}
-        try:
-            if all(_holds(condition, point, context) for condition in conditions):
-                yield point
-        except (ValueError, ZeroDivisionError):
-            continue
-
-
-def _holds(condition: Condition, point: dict[sp.Symbol, Any], context: Any) -> bool:
-    enclosure = witness.enclose(condition.difference, point, context)
-    return bool(enclosure.a > 0 if condition.holds else enclosure.b < 0)
-
-
-def _witness(conditions: Sequence[Condition], residual: sp.Expr) -> witness.Point | None:
-    context = witness.interval_context()
-    for point in _points(conditions, residual, 400):
-        try:
-            enclosure = witness.enclose(residual, point, context)
-        except (ValueError, ZeroDivisionError):
-            continue
-        if enclosure.a > 0 or enclosure.b < 0:
-            return witness.Point(point, float(enclosure.a), float(enclosure.b))
-    return None
