@@ -31,6 +31,8 @@ class StepCurve:
         Relative error of `gradcheck.differentiate`, and the radius that it claims, also relative.
     evaluations : int
         Calls of the function that it made.
+    estimate_step : float, optional
+        The coarsest step that it chose; the others are finer.  0 where it is not known.
     """
 
     title: str
@@ -39,6 +41,7 @@ class StepCurve:
     estimate_error: float
     estimate_radius: float
     evaluations: int
+    estimate_step: float = 0.0
 
 
 def step_curve(row: Row) -> StepCurve:
@@ -64,6 +67,7 @@ def step_curve(row: Row) -> StepCurve:
         estimate_error=_relative_error(float(estimate.value), true),
         estimate_radius=float(abs(float(estimate.radius) / true)),
         evaluations=estimate.evaluations,
+        estimate_step=float(estimate.step),
     )
 
 

@@ -153,11 +153,11 @@ def _markdown(found: Derived) -> str:
     parts += ["## Domain", _md_table(_domain_rows(found))]
     shown: set[str] = set()
     for partial in found.partials:
-        parts += md_report._derivation(partial.derivation, shown)
+        parts += md_report.derivation(partial.derivation, shown)
     if found.code is not None:
         parts += ["## Code", f"```python\n{found.code.source}```"]
     parts += ["## Checks", _md_table(_checks(found)), "## What “proved” means", mark(_TRUST)]
-    parts += ["## Provenance", md_report._provenance(found.provenance)]
+    parts += ["## Provenance", md_report.provenance(found.provenance)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -169,7 +169,7 @@ def _md_table(rows: list[tuple[str, str]]) -> str:
 def _latex(found: Derived) -> str:
     say = prose.latex
     parts = [
-        tex_report._PREAMBLE,
+        tex_report.PREAMBLE,
         r"\title{The derivative of an expression}\date{" + say(found.provenance.created) + "}",
         r"\begin{document}",
         r"\maketitle",
@@ -177,18 +177,18 @@ def _latex(found: Derived) -> str:
         say(verdict(found)) + ".",
     ]
     if found.problems:
-        parts.append(tex_report._list(say(p) for p in found.problems))
+        parts.append(tex_report.itemized(say(p) for p in found.problems))
     parts += [r"\section{Domain}", _tex_table(_domain_rows(found)), r"\section{Derivation}"]
     shown: set[str] = set()
     for partial in found.partials:
-        parts += tex_report._derivation(partial.derivation, shown)
+        parts += tex_report.derivation(partial.derivation, shown)
     if found.code is not None:
         code = f"\\begin{{verbatim}}\n{found.code.source}\\end{{verbatim}}"
         parts += [r"\section{Code}", rf"{{\scriptsize {code}" + "\n}"]
     parts += [r"\section{Checks}", _tex_table(_checks(found))]
     parts += [r"\section{What ``proved'' means}", say(_TRUST)]
     parts.append(r"\section{Provenance}")
-    parts += [tex_report._provenance(found.provenance), r"\end{document}"]
+    parts += [tex_report.provenance(found.provenance), r"\end{document}"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -231,7 +231,7 @@ def as_data(found: Derived) -> dict[str, Any]:
                 for c in found.domain.conditions
             ],
         },
-        "reading": data._evidence(found.reading),
+        "reading": data.evidence(found.reading),
         "partials": [_partial(partial) for partial in found.partials],
         "code": None
         if found.code is None or found.form is None
@@ -239,15 +239,15 @@ def as_data(found: Derived) -> dict[str, Any]:
             "source": found.code.source,
             "value": found.code.value,
             "partials": list(found.code.partials),
-            "form": data._evidence(found.form),
+            "form": data.evidence(found.form),
         },
         "check": None
         if check is None
         else {
             "points": check.points,
             "outcomes": dict(check.outcomes),
-            "value_error": data._number(check.value_error),
-            "derivative_error": data._number(check.derivative_error),
+            "value_error": data.number(check.value_error),
+            "derivative_error": data.number(check.derivative_error),
             "failures": list(check.failures),
             "reason": check.reason,
         },
@@ -266,7 +266,7 @@ def _partial(partial: Partial) -> dict[str, Any]:
     return {
         "variable": partial.variable,
         "result": _expression(partial.result),
-        "derivation": data._derivation(partial.derivation),
+        "derivation": data.derivation(partial.derivation),
         "undecided": list(partial.undecided),
     }
 
@@ -303,12 +303,7 @@ def _html(found: Derived) -> str:
         _section("Provenance", blocks.table("stack", ("What", "Value"), provenance)),
         "</main>",
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>The derivative of an expression</title><style>{page._style()}</style></head>"
-        f'<body><div class="page">{"".join(body)}</div></body></html>\n'
-    )
+    return page.document("The derivative of an expression", "".join(body))
 
 
 def _section(title: str, body: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from html import escape
 from importlib.resources import files
 from itertools import groupby
@@ -44,28 +45,61 @@ def render(data: ReportData) -> str:
             *_claims(data, shown),
             _cases(data, shown),
             _curve(data),
-            _reading(),
+            _reading(shown),
             _provenance(data),
             "</main>",
         )
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Derivations and claims</title><style>{_style()}</style></head>"
-        '<body><a class="skip" href="#main">To the content</a>'
-        f'<div class="page">{body}</div></body></html>\n'
+    return document(
+        "Derivations and claims", f'<a class=skip href="#main">To the content</a>{body}'
     )
 
 
-def _style() -> str:
+def document(title: str, body: str) -> str:
+    """Return a page that refers to nothing outside itself.
+
+    Parameters
+    ----------
+    title : str
+        Text.
+    body : str
+        HTML with every end tag; those that HTML lets go without saying are left out.
+    """
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{style()}</style></head>"
+        f"<body><div class=page>{IMPLIED.sub('', body)}</div></body></html>\n"
+    )
+
+
+# End tags that every parser of HTML supplies by itself: the tree is the same without them.
+IMPLIED = re.compile(
+    r"</(?:li|td|th|tr|thead|tbody|dt|dd)>"
+    r"|</p>(?=<(?:p|ol|ul|dl|div|table|section|article|header|figure|nav|main|h\d)\b"
+    r"|</(?:li|section|article|header|div|td|main)>)"
+)
+
+
+def style() -> str:
+    """Return the style sheet of a page, with the math font in it."""
     package = files("derivations.render")
     font = base64.b64encode((package / "font" / "STIXTwoMath-subset.woff2").read_bytes()).decode()
     face = (
         '@font-face{font-family:"Report Math";'
         f"src:url(data:font/woff2;base64,{font}) format('woff2')}}"
     )
-    return face + (package / "style.css").read_text(encoding="utf-8")
+    # Not for screen readers, where the browser can tell: the words say the same.
+    signs = "".join(
+        f'.{group}::before{{content:"{sign} ";content:"{sign} "/""}}'
+        for group, sign in wording.SIGNS.items()
+    )
+    return face + signs + _compact((package / "style.css").read_text(encoding="utf-8"))
+
+
+def _compact(css: str) -> str:
+    """Return a style sheet without the space that is for its readers."""
+    return re.sub(r"\s*([{};,])\s*|(?<=:) ", r"\1", css.strip())
 
 
 def document_title(claim_id: str) -> str:
@@ -101,7 +135,7 @@ def _section(anchor: str, title: str, body: str) -> str:
 def _summary(data: ReportData) -> str:
     if not data.claims:
         return ""
-    counts = " ".join(
+    counts = "".join(
         f"<li>{blocks.chip(standing, f'{count} {standing.value}')}</li>"
         for standing, count in wording.tally(c.status for c in data.claims)
     )
@@ -135,7 +169,10 @@ def _cases(data: ReportData, shown: blocks.Shown) -> str:
         return ""
     plot = plots.ulp_plot([c.comparison for c in data.cases])
     derivations = [
-        blocks.derivation(d) for c in data.cases for d in c.derivations if shown.first_time(d.name)
+        blocks.derivation(d, shown)
+        for c in data.cases
+        for d in c.derivations
+        if shown.first_time(d.name)
     ]
     body = (
         "<p>For every function three roads lead to the derivative: the derivation, evaluated at 50 "
@@ -159,20 +196,23 @@ def _curve(data: ReportData) -> str:
     caption = (
         f"The error of the central difference of {escape(data.curve.title)} falls with the step as "
         "long as truncation rules, and rises again when the rounding of the function takes over. "
-        "The horizontal lines show what extrapolation over several steps reaches "
-        f"({data.curve.evaluations} evaluations) and the radius that it states without knowing the "
-        "derivative."
+        "The horizontal lines show what extrapolation over several steps, from the chosen one "
+        f"down, reaches ({data.curve.evaluations} evaluations) and the radius that it states "
+        "without knowing the derivative."
     )
     figure = f"<figure>{plots.step_plot(data.curve)}<figcaption>{caption}</figcaption></figure>"
     return _section("steps", "Why one step size is not enough", figure)
 
 
-def _reading() -> str:
+def _reading(shown: blocks.Shown) -> str:
     rows = [(blocks.chip(s), f"{escape(meaning)}.") for s, meaning in wording.MEANINGS.items()]
     body = (
         f"<p>{escape(wording.TRUSTED_BASE)}</p><p>The status of a claim is computed: that of its "
         f"weakest piece of evidence.</p>{blocks.table('stack', ('Status', 'Meaning'), rows)}"
     )
+    checks = blocks.checks(shown)
+    if checks:
+        body += f"<h3>What checked the steps</h3><p>{escape(wording.KERNELS)}</p>{checks}"
     return _section("reading", "What the statuses mean", body)
 
 

@@ -73,15 +73,16 @@ def _claim(examined: ExaminedClaim) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "evidence": [_evidence(e) for e in finding.evidence],
+        "evidence": [evidence(e) for e in finding.evidence],
         "witness": None if finding.witness is None else _witness(finding.witness),
-        "derivations": [_derivation(d) for d in finding.derivations],
+        "derivations": [derivation(d) for d in finding.derivations],
         "confrontations": [_confrontation(c) for c in finding.confrontations],
         "table": [list(row) for row in finding.table],
     }
 
 
-def _evidence(e: Evidence) -> dict[str, Any]:
+def evidence(e: Evidence) -> dict[str, Any]:
+    """Return a piece of evidence."""
     return {
         "standing": e.standing.value,
         "method": e.method,
@@ -103,7 +104,8 @@ def _hypothesis(h: Hypothesis) -> dict[str, Any]:
     return {"lhs": _expression(h.lhs), "rhs": _expression(h.rhs), "text": h.text}
 
 
-def _derivation(d: Derivation) -> dict[str, Any]:
+def derivation(d: Derivation) -> dict[str, Any]:
+    """Return a derivation with all that is known about each step."""
     return {
         "name": d.name,
         "title": d.title,
@@ -116,7 +118,7 @@ def _derivation(d: Derivation) -> dict[str, Any]:
                 "after": _expression(s.after),
                 "standing": s.standing.value,
                 "hypotheses": [h.text for h in s.hypotheses],
-                "evidence": [_evidence(e) for e in s.evidence],
+                "evidence": [evidence(e) for e in s.evidence],
             }
             for s in d.steps
         ],
@@ -135,9 +137,9 @@ def _confrontation(c: Confrontation) -> dict[str, Any]:
     return {
         "case": c.case,
         "points": c.points,
-        "value_ulps": _number(c.value_ulps),
-        "derivative_ulps": _number(c.derivative_ulps),
-        "radii": _number(c.radii),
+        "value_ulps": number(c.value_ulps),
+        "derivative_ulps": number(c.derivative_ulps),
+        "radii": number(c.radii),
         "outcomes": dict(c.outcomes),
     }
 
@@ -147,16 +149,16 @@ def _case(case: ExaminedCase) -> dict[str, Any]:
         "name": case.name,
         "source": case.source,
         "standing": case.standing.value,
-        "derivations": [_derivation(d) for d in case.derivations],
-        "code": None if case.code is None else _evidence(case.code),
+        "derivations": [derivation(d) for d in case.derivations],
+        "code": None if case.code is None else evidence(case.code),
         "confrontation": _confrontation(case.comparison.confrontation),
         "points": [
             {
                 "sizes": dict(p.sizes),
-                "value_ulps": _number(p.value_ulps),
-                "derivative_ulps": _number(p.derivative_ulps),
-                "entry_error": _number(p.entry_error),
-                "radii": _number(p.radii),
+                "value_ulps": number(p.value_ulps),
+                "derivative_ulps": number(p.derivative_ulps),
+                "entry_error": number(p.entry_error),
+                "radii": number(p.radii),
                 "outcomes": dict(p.outcomes),
             }
             for p in case.comparison.points
@@ -164,5 +166,6 @@ def _case(case: ExaminedCase) -> dict[str, Any]:
     }
 
 
-def _number(x: float) -> float | str:
+def number(x: float) -> float | str:
+    """Return a number, or its name where JSON has no word for it."""
     return float(x) if math.isfinite(x) else repr(float(x))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from derivations.records import Derivation, Finding, Witness
     from derivations.report import ExaminedCase, ExaminedClaim, Provenance, ReportData
 
-_PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
+PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage{lmodern}
 \usepackage{amsmath,amssymb,longtable,array}
@@ -45,7 +45,7 @@ def render(data: ReportData) -> str:
     """
     shown: set[str] = set()
     parts = [
-        _PREAMBLE,
+        PREAMBLE,
         r"\title{Derivations and claims}\date{" + latex(data.provenance.created) + "}",
     ]
     parts += [
@@ -55,7 +55,7 @@ def render(data: ReportData) -> str:
         r"\tableofcontents",
     ]
     if data.problems:
-        parts += [r"\section{Problems}", _list(latex(p) for p in data.problems)]
+        parts += [r"\section{Problems}", itemized(latex(p) for p in data.problems)]
     if data.claims:
         rows = [(c.claim.id, latex(c.claim.title), _status(c)) for c in data.claims]
         parts += [
@@ -72,14 +72,14 @@ def render(data: ReportData) -> str:
         ]
         for case in data.cases:
             for d in case.derivations:
-                parts += _derivation(d, shown)
+                parts += derivation(d, shown)
     meanings = [(s.value, latex(m)) for s, m in wording.MEANINGS.items()]
     parts += [
         r"\section{What the statuses mean}",
         latex(wording.TRUSTED_BASE),
         table("lp{110mm}", ("status", "meaning"), meanings),
         r"\section{Provenance}",
-        _provenance(data.provenance),
+        provenance(data.provenance),
         r"\end{document}",
     ]
     return "\n\n".join(parts) + "\n"
@@ -92,7 +92,8 @@ def table(columns: str, heading: Sequence[str], rows: Iterable[Sequence[str]]) -
     return f"\\begin{{longtable}}{{@{{}}{columns}@{{}}}}\n{head}\n{body} \\\\\n\\end{{longtable}}"
 
 
-def _list(items: Iterable[str]) -> str:
+def itemized(items: Iterable[str]) -> str:
+    """Return a list; items are LaTeX already."""
     lines = "\n".join(rf"  \item {item}" for item in items)
     return f"\\begin{{itemize}}\n{lines}\n\\end{{itemize}}"
 
@@ -107,7 +108,7 @@ def _claim(c: ExaminedClaim, shown: set[str]) -> list[str]:
         rf"\subsection{{{c.claim.id}\quad {latex(c.claim.title)}}}",
         rf"\textbf{{{_status(c)}}} --- {latex(c.claim.source)}",
         rf"\begin{{quote}}{latex(c.claim.statement)}\end{{quote}}",
-        _list(
+        itemized(
             rf"{latex(e.detail or e.scope)} \emph{{{latex(wording.basis(e))}}}"
             for e in finding.evidence
         ),
@@ -118,7 +119,7 @@ def _claim(c: ExaminedClaim, shown: set[str]) -> list[str]:
         parts.append(_figures(finding))
     if finding.confrontations:
         parts.append(
-            _list(
+            itemized(
                 rf"\texttt{{{latex(x.case)}}}: {wording.figure(x.value_ulps)} ulp (value), "
                 f"{wording.figure(x.derivative_ulps)} ulp (derivative), numerical derivative "
                 "within "
@@ -127,12 +128,12 @@ def _claim(c: ExaminedClaim, shown: set[str]) -> list[str]:
             )
         )
     for d in finding.derivations:
-        parts += _derivation(d, shown)
+        parts += derivation(d, shown)
     return parts
 
 
 def _witness(w: Witness) -> str:
-    return _list(
+    return itemized(
         (
             f"witness: at {latex(w.point)}",
             f"claimed: {latex(w.claimed)}",
@@ -148,7 +149,8 @@ def _figures(finding: Finding) -> str:
     return table(columns, [latex(h) for h in heading], [[latex(x) for x in row] for row in rows])
 
 
-def _derivation(d: Derivation, shown: set[str]) -> list[str]:
+def derivation(d: Derivation, shown: set[str]) -> list[str]:
+    """Return the parts of a derivation, none if its name is in `shown`; it is added there."""
     if d.name in shown:
         return []
     shown.add(d.name)
@@ -157,7 +159,7 @@ def _derivation(d: Derivation, shown: set[str]) -> list[str]:
         rf"\emph{{{d.standing.value}}}: {latex(d.scope)}",
     ]
     if d.definitions:
-        parts.append(_list(latex(x.text) for x in d.definitions))
+        parts.append(itemized(latex(x.text) for x in d.definitions))
     parts.append(rf"\fitted{{{aligned(d)}}}")
     texts = "; ".join(h.text for h in d.hypotheses)
     if texts:
@@ -167,7 +169,7 @@ def _derivation(d: Derivation, shown: set[str]) -> list[str]:
         parts.append(f"Every step checked by {latex(alike)}.")
     else:
         parts.append(
-            _list(
+            itemized(
                 f"{latex(s.rule)}: checked by {latex(wording.checks(s.evidence))}" for s in d.steps
             )
         )
@@ -193,7 +195,8 @@ def _cases(cases: Iterable[ExaminedCase]) -> str:
     return f"\\begingroup\\scriptsize\n{body}\n\\endgroup"
 
 
-def _provenance(p: Provenance) -> str:
+def provenance(p: Provenance) -> str:
+    """Return the table of what is needed to make the report again."""
     rows = [
         (name, rf"\texttt{{{latex(value)}}}" if name == "command" else latex(value))
         for name, value in wording.provenance(p)

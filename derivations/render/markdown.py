@@ -37,7 +37,7 @@ def render(data: ReportData) -> str:
         blocks += ["## Functions: derivation, code and finite differences", _cases(data.cases)]
         for case in data.cases:
             for d in case.derivations:
-                blocks += _derivation(d, shown)
+                blocks += derivation(d, shown)
     blocks += ["## What the statuses mean", markdown(wording.TRUSTED_BASE)]
     blocks.append(
         table(
@@ -45,7 +45,7 @@ def render(data: ReportData) -> str:
             [(f"{wording.look(s).sign} {s.value}", m) for s, m in wording.MEANINGS.items()],
         )
     )
-    blocks += ["## Provenance", _provenance(data.provenance)]
+    blocks += ["## Provenance", provenance(data.provenance)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -88,7 +88,7 @@ def _claim(c: ExaminedClaim, shown: set[str]) -> list[str]:
             )
         )
     for d in finding.derivations:
-        blocks += _derivation(d, shown)
+        blocks += derivation(d, shown)
     return blocks
 
 
@@ -108,7 +108,8 @@ def _figures(finding: Finding) -> str:
     return table([markdown(h) for h in heading], [[markdown(cell) for cell in row] for row in rows])
 
 
-def _derivation(d: Derivation, shown: set[str]) -> list[str]:
+def derivation(d: Derivation, shown: set[str]) -> list[str]:
+    """Return the parts of a derivation, none if its name is in `shown`; it is added there."""
     if d.name in shown:
         return []
     shown.add(d.name)
@@ -143,7 +144,8 @@ def _cases(cases: Iterable[ExaminedCase]) -> str:
     return table(("function", "derivation", *wording.COMPARED), rows)
 
 
-def _provenance(p: Provenance) -> str:
+def provenance(p: Provenance) -> str:
+    """Return the table of what is needed to make the report again."""
     rows = [
         (name, f"`{value}`" if name == "command" else markdown(value))
         for name, value in wording.provenance(p)

@@ -39,7 +39,7 @@ def formula(expr: Any) -> str:
     >>> formula(sp.exp(-sp.Symbol("x", real=True)))
     '<math><msup><mi>e</mi><mrow><mo>−</mo><mi>x</mi></mrow></msup></math>'
     """
-    return f"<math>{mathml(layout(expr))}</math>"
+    return f"<math>{_inside(layout(expr))}</math>"
 
 
 def mathml(box: Box) -> str:
@@ -59,15 +59,29 @@ def mathml(box: Box) -> str:
         case Fence(left, body, right):
             opened = f'<mo stretchy="true">{left}</mo>' if left in "|" else f"<mo>{left}</mo>"
             closed = f'<mo stretchy="true">{right}</mo>' if right in "|" else f"<mo>{right}</mo>"
-            return f"<mrow>{opened if left else ''}{mathml(body)}{closed if right else ''}</mrow>"
+            held = mathml(body) if _has_edges(body) else _inside(body)
+            return f"<mrow>{opened if left else ''}{held}{closed if right else ''}</mrow>"
         case Root(body):
-            return f"<msqrt>{mathml(body)}</msqrt>"
+            return f"<msqrt>{_inside(body)}</msqrt>"
         case Cases(lines):
             rows = "".join(
-                f"<mtr><mtd>{mathml(value)}</mtd><mtd>{mathml(condition)}</mtd></mtr>"
+                f"<mtr><mtd>{_inside(value)}</mtd><mtd>{_inside(condition)}</mtd></mtr>"
                 for value, condition in lines
             )
             return f'<mrow><mo>{{</mo><mtable class="cases">{rows}</mtable></mrow>'
+
+
+def _inside(box: Box) -> str:
+    """Return a box for an element that makes a row of what it holds by itself."""
+    return _spaced(box.items) if isinstance(box, Row) else mathml(box)
+
+
+def _has_edges(box: Box) -> bool:
+    """Whether a row begins or ends with an operator, whose form depends on where its row ends."""
+    return isinstance(box, Row) and any(
+        isinstance(item, Atom) and item.kind is Kind.OPERATOR
+        for item in (box.items[0], box.items[-1])
+    )
 
 
 def _spaced(items: tuple[Box, ...]) -> str:
@@ -75,11 +89,12 @@ def _spaced(items: tuple[Box, ...]) -> str:
     parts = []
     for k, item in enumerate(items):
         before, after = items[k - 1] if k else None, items[k + 1] if k + 1 < len(items) else None
-        if item == mo(TIMES) and after is not None and _is_function(after):
-            parts.append(_THIN)
+        if item == mo(TIMES):
+            # Without ink: factors side by side are a product for screen readers too.
+            parts.append(_THIN * (after is not None and _is_function(after)))
         elif item == mo(APPLY):
             known = before is not None and _is_function(before) and not isinstance(after, Fence)
-            parts.append("<mo>&#x2061;</mo>" + _THIN * known)
+            parts.append(f"<mo>{APPLY}</mo>" + _THIN * known)
         else:
             parts.append(mathml(item))
     return "".join(parts)

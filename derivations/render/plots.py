@@ -57,14 +57,13 @@ def step_plot(curve: StepCurve) -> str:
         f"{f.x(h):.1f},{f.y(e):.1f}" for h, e in zip(curve.steps, curve.errors, strict=True)
     )
     dots = "".join(
-        f'<circle cx="{f.x(h):.1f}" cy="{f.y(e):.1f}" r="2.6">'
+        f'<circle cx="{f.x(h):.1f}" cy="{f.y(e):.1f}">'
         f"<title>h = {h:.1e}: error {e:.1e}</title></circle>"
         for h, e in zip(curve.steps, curve.errors, strict=True)
     )
     left, right = _LEFT, _WIDTH - _RIGHT
     radius, error = f.y(curve.estimate_radius), f.y(curve.estimate_error)
     best = min(curve.errors)
-    label = right - 6
     description = (
         f"The best fixed step reaches a relative error of {best:.1e}; gradcheck.differentiate has "
         "an "
@@ -75,14 +74,26 @@ def step_plot(curve: StepCurve) -> str:
         + f'<polyline class="line" points="{points}"/><g class="dot">{dots}</g>'
         + f'<line class="radius" x1="{left}" y1="{radius:.1f}" x2="{right}" y2="{radius:.1f}"/>'
         + f'<line class="value" x1="{left}" y1="{error:.1f}" x2="{right}" y2="{error:.1f}"/>'
-        + f'<text class="radius-label" x="{label}" y="{radius - 6:.1f}" text-anchor="end">'
+        + f'<text class=radius-label x="{left + 6}" y="{radius - 6:.1f}">'
         f"radius stated by gradcheck: {curve.estimate_radius:.0e}</text>"
-        + f'<text class="value-label" x="{label}" y="{error + 15:.1f}" text-anchor="end">'
+        + f'<text class=value-label x="{left + 6}" y="{error + 15:.1f}">'
         f"its error: {curve.estimate_error:.0e}</text>"
+        + _chosen_step(f, curve.estimate_step)
         + _axis_titles("step h", "relative error of the derivative")
     )
     title = f"Central difference of {curve.title}: relative error against the step"
     return _svg("step-plot", title, description, body, _HEIGHT)
+
+
+def _chosen_step(f: _Frame, step: float) -> str:
+    if not step:
+        return ""
+    x = f"{f.x(step):.1f}"
+    return (
+        f'<path class=chosen d="M{x} {_TOP}V{_HEIGHT - _BOTTOM}"/>'
+        f'<text class=end x="{f.x(step) - 6:.1f}" y="{_TOP + 14}">'
+        f"coarsest step chosen by gradcheck: {step:.0e}</text>"
+    )
 
 
 _NAMES_END, _LINE, _FIRST_LINE = 232, 22, 30
@@ -115,19 +126,19 @@ def _ulp_row(c: Comparison, y: int, scale: float) -> str:
     left, name = _NAMES_END, escape(c.case)
     value, slope = left + scale * c.value_ulps, left + scale * c.derivative_ulps
     return (
-        f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{name}</text>'
-        f'<line class="grid" x1="{left}" y1="{y}" x2="{_WIDTH - 16}" y2="{y}"/>'
-        f'<circle class="value-dot" cx="{value:.1f}" cy="{y}" r="4.5">'
-        f"<title>{name}: value {c.value_ulps:.2f} ulp</title></circle>"
-        f'<path class="slope-dot" d="M{slope:.1f} {y - 5}{_DIAMOND}">'
-        f"<title>{name}: derivative {c.derivative_ulps:.2f} ulp</title></path>"
+        f'<text x="{left - 12}" y="{y + 4}" class=end>{name}</text>'
+        f'<path class=grid d="M{left} {y}H{_WIDTH - 16}"/>'
+        f'<circle class=value-dot cx="{value:.1f}" cy="{y}">'
+        f"<title>value {c.value_ulps:.2f} ulp</title></circle>"
+        f'<path class=slope-dot d="M{slope:.1f} {y - 5}{_DIAMOND}">'
+        f"<title>derivative {c.derivative_ulps:.2f} ulp</title></path>"
     )
 
 
 def _ulp_axis(reach: float, scale: float, height: int) -> str:
     left, bottom = _NAMES_END, height - 40
     parts = [
-        f'<circle class="value-dot" cx="{left + 4}" cy="11" r="4.5"/>'
+        f'<circle class=value-dot cx="{left + 4}" cy="11"/>'
         f'<text x="{left + 14}" y="15">value</text>',
         f'<path class="slope-dot" d="M{left + 76} 6{_DIAMOND}"/>'
         f'<text x="{left + 88}" y="15">derivative</text>',

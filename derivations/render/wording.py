@@ -46,6 +46,17 @@ TRUSTED_BASE = (
 )
 
 
+# The groups that statuses are coloured by; the sign alone tells them apart.
+SIGNS: Mapping[str, str] = {"proved": "✓", "refuted": "✗", "undecided": "?", "measured": "≈"}
+
+KERNELS = (
+    "Each step of a derivation was checked by all of the methods under its number, for what stands "
+    "in brackets. “Indexed normal form” decides identities of finite sums of symbolic length; "
+    "“rational normal form” decides identities of rational functions in independent generators; "
+    "sampling compares the two sides as numbers."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The sign of a status and the group that it is coloured with."""
@@ -56,13 +67,12 @@ class Look:
 
 def look(standing: Standing) -> Look:
     """Return sign and colour group; the sign alone tells the groups apart."""
+    group = "measured"
     if standing in _PROVED:
-        return Look("✓", "proved")
-    if standing is Standing.REFUTED:
-        return Look("✗", "refuted")
-    if standing is Standing.UNDECIDED:
-        return Look("?", "undecided")
-    return Look("≈", "measured")
+        group = "proved"
+    elif standing in (Standing.REFUTED, Standing.UNDECIDED):
+        group = standing.name.lower()
+    return Look(SIGNS[group], group)
 
 
 def status_words(examined: ExaminedClaim) -> str:

@@ -12,11 +12,24 @@ import pytest
 
 from derivations.comparison import Comparison
 from derivations.records import Evidence, Standing
-from derivations.render import FORMATS, render
+from derivations.render import FORMATS, blocks, render
+from derivations.render.blocks import anchor
 from derivations.render.json import SCHEMA
 from derivations.report import ExaminedCase, ReportData
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
+# Elements that end by themselves before what cannot be in them, or with what they are in.
+ENDED_BY = {
+    "li": {"li"},
+    "p": {"p", "ol", "ul", "dl", "div", "table", "section", "article", "figure", "nav", "h4"},
+    "td": {"td", "th", "tr", "tbody"},
+    "th": {"td", "th", "tr", "tbody"},
+    "tr": {"tr", "tbody"},
+    "thead": {"tbody"},
+    "tbody": set(),
+    "dt": {"dt", "dd"},
+    "dd": {"dt", "dd"},
+}
 
 
 class Page(HTMLParser):
@@ -32,6 +45,8 @@ class Page(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
+        while self.open and tag in ENDED_BY.get(self.open[-1], ()):
+            self.open.pop()
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
@@ -41,6 +56,8 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         assert tag not in VOID
+        while self.open[-1] != tag and self.open[-1] in ENDED_BY:
+            self.open.pop()
         assert self.open.pop() == tag, f"</{tag}> closes nothing that is open"
 
     def handle_data(self, data):
@@ -87,7 +104,7 @@ def check_page(text: str, data) -> Page:
     assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
     assert names.count("thead") == names.count("table")
     assert text.count("<svg") == len(re.findall(r'<svg[^>]*role="img"[^>]*><title', text))
-    for media in ("prefers-color-scheme: dark", "max-width", "print"):
+    for media in ("prefers-color-scheme:dark", "max-width", "print"):
         assert media in style
     return page
 
@@ -128,9 +145,32 @@ def test_different_checks_of_steps_are_shown_with_the_steps(sample) -> None:
     case = dataclasses.replace(sample.cases[0], derivations=(changed,))
     data = dataclasses.replace(sample, claims=(), cases=(case,))
     page = check_page(render(data, "html"), data)
-    assert page.words.count("rational normal form (n ≤ 3)") == 2
-    assert "Every step checked by" not in page.words
+    assert page.words.count("rational normal form (n ≤ 3)") == 1
+    assert [page.words.count(f"✓ check {n}") for n in (1, 2)] == [1, len(derivation.steps) - 1]
+    assert page.values("id").count("check-2") == 1
+    assert "Every step" not in page.words
     assert "Every step checked by" not in render(data, "markdown")
+
+
+def test_checks_are_numbered_and_listed(sample) -> None:
+    page = check_page(render(sample, "html"), sample)
+    assert "Every step passed check 1." in page.words
+    assert page.words.count("indexed normal form (every n ≥ 1); rational normal form (n ≤ 3)") == 1
+    assert page.values("id").count("check-1") == page.values("href").count("#check-1") == 1
+
+
+def test_equal_steps_are_shown_once_and_referred_to(sample) -> None:
+    shown = blocks.Shown()
+    (first,) = sample.cases[0].derivations
+    assert "<ol>" in blocks.derivation(first, shown)
+    equal = dataclasses.replace(first, name="second", title="Another title")
+    again = blocks.derivation(equal, shown)
+    assert "Another title" in again
+    assert f'word for word those of: <a href="#{anchor(first.name)}">' in again
+    assert "<ol>" not in again
+    other = dataclasses.replace(first.steps[0], rule="another rule")
+    different = dataclasses.replace(first, name="third", steps=(other, *first.steps[1:]))
+    assert "<ol>" in blocks.derivation(different, shown)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -370,7 +410,7 @@ def test_the_real_page(full_report) -> None:
     derivations = {d.name: d for c in full_report.cases for d in c.derivations}
     assert len(derivations) > 40
     for d in derivations.values():
-        assert f'id="derivation-{d.name}"' in text
+        assert f'id="{anchor(d.name)}"' in text
     assert text.count("<math") > 300
 
 

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from derivations.render import render
+from derivations.render import html, render
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -98,6 +98,14 @@ def test_the_browser_sees_every_claim(folder, full_report) -> None:
         assert f'<article id="{c.claim.id}"' in dom
     assert dom.count("<math") > 300
     assert "<parsererror" not in dom
+
+
+def test_end_tags_left_out_change_nothing(folder, full_report, monkeypatch) -> None:
+    short = chromium(folder, "--dump-dom", (folder / "report.html").as_uri())
+    monkeypatch.setattr(html, "IMPLIED", re.compile("(?!)"))
+    (folder / "full.html").write_text(render(full_report, "html"), encoding="utf-8")
+    assert chromium(folder, "--dump-dom", (folder / "full.html").as_uri()) == short
+    assert (folder / "full.html").stat().st_size > (folder / "report.html").stat().st_size
 
 
 @pytest.mark.parametrize("width", [360, 1100])
