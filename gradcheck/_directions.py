@@ -50,11 +50,13 @@ def down_to_power_of_two(size: Array) -> Array:
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draw ±m with m uniform on [½, 1) in steps of 2⁻²⁰."""
     raw = rng.integers(1 << (_BITS + 1), 1 << (_BITS + 2), shape, dtype=np.int32)
-    negative = (raw & 1).astype(bool)  # one integer per entry: its lowest bit is the sign
-    raw >>= 1
-    out = raw.astype(np.float64)
+    out = (raw >> 1).astype(np.float64)
     out *= 2.0 ** -(_BITS + 1)
-    np.negative(out, out=out, where=negative)
+    # one integer per entry: its lowest bit, as −1 or 1, is the sign
+    raw &= 1
+    raw *= -2
+    raw += 1
+    out *= raw
     return out
 
 

@@ -219,7 +219,7 @@ class Examination:
         d = signed(self._rng, inputs.sizes.shape)
         d *= down_to_power_of_two(inputs.sizes)
         if support is not None and not support.all():
-            d = np.where(support, d, 0.0)
+            d[~support] = 0.0
         return inputs.tangent(d)
 
     def _try(self, label: str, support: Array, goal: Goal = GOAL) -> None:
@@ -269,7 +269,8 @@ class Examination:
         if self._problem.kind == "jvp":
             return
         c = self._comparisons[0]
-        share = np.abs(self._problem.pullback(c.cotangent) * c.direction)
+        share = self._problem.pullback(c.cotangent) * c.direction
+        np.abs(share, out=share)
         # f's noise is the same whichever entries move: what the random directions showed of it
         # holds here too
         self._problem.noise = statistics.median(
