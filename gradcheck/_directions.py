@@ -26,7 +26,9 @@ import numpy as np
 from gradcheck._domain import Array
 from gradcheck._steps import natural_size
 
-_BITS = 20  # of the magnitudes: fine enough for the bound above, coarse enough for exact sums
+# Twenty bits of a magnitude are fine enough for the bound above, and coarse enough for exact sums.
+_SIGN_AND_FRACTION = np.uint32(0x807FFFF0)
+_HALF = np.uint32(0x3F000000)  # the exponent of float32 numbers from ½ to 1
 _EXPONENT_BITS = np.int64(0x7FF0000000000000)
 MISS_PROBABILITY = 1e-9
 _SPREAD = 2 * math.sqrt(2)
@@ -49,15 +51,11 @@ def down_to_power_of_two(size: Array) -> Array:
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draw ±m with m uniform on [½, 1) in steps of 2⁻²⁰."""
-    raw = rng.integers(1 << (_BITS + 1), 1 << (_BITS + 2), shape, dtype=np.int32)
-    out = (raw >> 1).astype(np.float64)
-    out *= 2.0 ** -(_BITS + 1)
-    # one integer per entry: its lowest bit, as −1 or 1, is the sign
-    raw &= 1
-    raw *= -2
-    raw += 1
-    out *= raw
-    return out
+    bits = rng.integers(0, 1 << 32, shape, dtype=np.uint32)
+    # random bits become the sign and the leading part of the fraction of a float32
+    bits &= _SIGN_AND_FRACTION
+    bits |= _HALF
+    return bits.view(np.float32).astype(np.float64)
 
 
 def detectable_gradient(radii: Sequence[float], probability: float = MISS_PROBABILITY) -> float:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind
-from gradcheck._compare import CLOSELY, GOAL, Comparison, claim_rtol, compare, norm
+from gradcheck._compare import CLOSELY, GOAL, Comparison, claim_rtol, compare, confirm, norm
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
 from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._directions import (
@@ -30,12 +30,13 @@ from gradcheck._domain import Array
 from gradcheck._entries import compare_every_entry
 from gradcheck._inputs import Inputs
 from gradcheck._kinks import find_kinks
-from gradcheck._ladder import NOISE_CONFIDENCE
+from gradcheck._ladder import NOISE_CONFIDENCE, Component
 from gradcheck._line import quiet
 from gradcheck._locate import Located, examples, locate
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
-from gradcheck._search import Goal
+from gradcheck._search import Goal, first_glance, glance
+from gradcheck._singular import Found
 from gradcheck._steps import spacing
 
 DIRECTIONS = 3
@@ -169,7 +170,7 @@ class Examination:
         self._comparisons = list(result.columns)
         if result.wrong:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
-                self._try("random", np.ones(problem.inputs.layout.size, dtype=bool))
+                self._try_random(np.ones(problem.inputs.layout.size, dtype=bool))
             return self._failed(result.wrong)
         if result.unresolved:
             return Verdict(
@@ -191,7 +192,7 @@ class Examination:
         witnessed = self._begin()
         support = np.ones(self._problem.inputs.layout.size, dtype=bool)
         for _ in range(DIRECTIONS):
-            self._try("random", support)
+            self._try_random(support)
         kinks = self._set_kinks_aside(support)
         if not self._disagreeing() and not kinks:
             self._try_small_entries()
@@ -222,11 +223,24 @@ class Examination:
             d[~support] = 0.0
         return inputs.tangent(d)
 
-    def _try(self, label: str, support: Array, goal: Goal = GOAL) -> None:
+    def _try_random(self, support: Array) -> None:
+        """Compare along a random direction; once f is known to be smooth, a glance will do where the claim agrees."""
+        before = self._random()
+        if before and all(c.agrees and c.found.reason == "smooth" for c in before):
+            # f's noise is the same along every direction, and so is the size of a derivative
+            noise = max(c.found.noise for c in before)
+            goal = replace(GOAL, atol=GOAL.rtol * min(c.scale for c in before))
+            self._try("random", support, goal, lambda c: glance(c, goal, noise))
+        else:
+            self._try("random", support, GOAL, lambda c: first_glance(c, GOAL))
+
+    def _try(
+        self, label: str, support: Array, goal: Goal, look: Callable[[Component], Found | None]
+    ) -> None:
         d = self._direction(support)
         if np.any(d):
-            v = self._cotangent()
-            self._comparisons += compare(self._problem, label, d, v[None, :], self._rtol, goal)
+            at = self._problem, label, d, self._cotangent(), self._rtol
+            self._comparisons.append(confirm(*at, goal, look))
 
     def _disagreeing(self) -> list[Comparison]:
         return [c for c in self._comparisons if not c.agrees]
@@ -240,15 +254,13 @@ class Examination:
         first = wrong[0]
         where = support if first.label == "random" else first.direction != 0
         for _ in range(2):
-            self._try(first.label, where)
+            self._try(first.label, where, GOAL, lambda c: first_glance(c, GOAL))
             if len(self._disagreeing()) >= 2:
                 return
 
     def _closer(self, c: Comparison) -> Comparison:
         """Compare along the same direction again, with a numerical side as good as f allows."""
-        v = c.cotangent[None, :]
-        (again,) = compare(self._problem, c.label, c.direction, v, self._rtol, CLOSELY)
-        return again
+        return compare(self._problem, c.label, c.direction, c.cotangent, self._rtol, CLOSELY)
 
     def _set_kinks_aside(self, support: Array) -> list[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""
@@ -261,7 +273,7 @@ class Examination:
         self._comparisons = [c for c in self._comparisons if c.found.reason != "kink"]
         self._comparisons += kinks
         for _ in range(DIRECTIONS):
-            self._try("random", support)
+            self._try_random(support)
         return kinks
 
     def _try_small_entries(self) -> None:
@@ -278,7 +290,8 @@ class Examination:
         )
         small = share < _SMALL * (norm(share) / math.sqrt(share.size))
         if np.any(small) and not np.all(small):
-            self._try("small entries", small, _ROUGHLY)
+            noise = max(c.found.noise for c in self._random())
+            self._try("small entries", small, _ROUGHLY, lambda c: glance(c, _ROUGHLY, noise))
 
     # -- the verdict -----------------------------------------------------------------------------
 
@@ -334,7 +347,7 @@ class Examination:
             and len(self._random()) < _MOST_DIRECTIONS
             and any(c.resolved for c in self._random())
         ):
-            self._try("random", support)
+            self._try_random(support)
             self._seek_confirmation(support)
             wrong = self._disagreeing()
             if wrong:

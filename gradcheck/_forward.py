@@ -139,14 +139,13 @@ class Forward:
     ) -> Line:
         inputs = self.arithmetic.inputs
         move = inputs.mover(direction)
-        extend = inputs.extender(direction)
         course = self.course(direction)
 
         def at(t: float) -> Array:
             return view(self._sized(self._flat_output(self._f(*move(t)))))
 
         def extended(t: Any) -> npt.NDArray[Any]:
-            y = self._f(*extend(t))
+            y = self._f(*inputs.extended(direction, t))
             parts = [np.asarray(leaf.value).reshape(-1) for leaf in leaves(y)]
             return view(self._sized(np.concatenate(parts)))
 

@@ -86,7 +86,12 @@ class Inputs:
         self.layout = Layout.of(named)
         self.point = [a for _, _, a in named]
         self._domains = [domains.get(k) for k, _ in chosen]
+        self._bare = [
+            k in argnums and isinstance(a, np.ndarray) and self._varies(a)
+            for k, a in enumerate(self._args)
+        ]
         self._sizes: Array | None = None
+        self._depths: list[int] | None = None
         self._labels = [_label(k, leaf) for k, leaf in chosen]
 
     def must_lie_in_domains(self) -> None:
@@ -121,9 +126,6 @@ class Inputs:
     def mover(self, direction: Array) -> Callable[[float], tuple[Any, ...]]:
         """Return t ↦ the arguments at x + t·d, with fresh arrays for the leaves that vary."""
         moves = list(zip(self.point, self.layout.split(direction), strict=True))
-        if len(self._args) == 1 and isinstance(self._args[0], np.ndarray):  # no tree to walk
-            ((x, d),) = moves
-            return lambda t: (step_to(x, d, t),)
         return lambda t: self._with([step_to(x, d, t) for x, d in moves])
 
     @property
@@ -131,24 +133,24 @@ class Inputs:
         """Whether x is in float64 throughout, so that it can move on into finer and complex numbers."""
         return all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
 
-    def extender(self, direction: Array) -> Callable[[Any], tuple[Any, ...]]:
-        """Return t ↦ the arguments at x + t·d for a complex or an mpmath number t."""
-        moves = list(zip(self.point, self.layout.split(direction), strict=True))
-
-        def extended(t: Any) -> tuple[Any, ...]:
-            if isinstance(t, complex):
-                return self._with([x + t * d for x, d in moves])
-            exact = type(t)  # mpf: floats become it without rounding
-            lift = np.frompyfunc(lambda a, b: exact(a) + t * exact(b), 2, 1)
-            return self._with([np.asarray(lift(x, d), dtype=object) for x, d in moves])
-
-        return extended
+    def extended(self, direction: Array, t: Any) -> tuple[Any, ...]:
+        """Return the arguments at x + t·d for a complex or an mpmath number t."""
+        moves = zip(self.point, self.layout.split(direction), strict=True)
+        if isinstance(t, complex):
+            return self._with([x + t * d for x, d in moves])
+        exact = type(t)  # mpf: floats become it without rounding
+        lift = np.frompyfunc(lambda a, b: exact(a) + t * exact(b), 2, 1)
+        return self._with([np.asarray(lift(x, d), dtype=object) for x, d in moves])
 
     def _with(self, arrays: list[Array]) -> tuple[Any, ...]:
         new = iter(arrays)
         return tuple(
-            self._filled(arg, new, copied) if k in self.argnums else arg
-            for k, arg in enumerate(self._args)
+            next(new)
+            if bare  # no tree to walk
+            else self._filled(arg, new, copied)
+            if k in self.argnums
+            else arg
+            for k, (arg, bare) in enumerate(zip(self._args, self._bare, strict=True))
         )
 
     def _filled(self, tree: Any, new: Iterator[Array], constant: Callable[[Any], Any]) -> Any:
@@ -206,6 +208,8 @@ class Inputs:
     def reach(self, direction: Array) -> tuple[float, float]:
         """Largest steps backward and forward along a flat direction that stay in every domain."""
         backward = forward = math.inf
+        if all(d is None for d in self._domains):
+            return backward, forward
         parts = self.layout.split(direction)
         for x, d, domain in zip(self.point, parts, self._domains, strict=True):
             if domain is not None:
@@ -227,12 +231,14 @@ class Inputs:
         reach = self.reach(direction)
         far = furthest(self.sizes, direction)
         unit = unit_of(far, _ENDLESS)
-        slots = zip(self.layout.slots, self.point, strict=True)
+        if self._depths is None:
+            self._depths = [depth_of(x) for x in self.point]
+        depths = zip(self.layout.slots, self._depths, strict=True)
         return Course(
             reach=reach,
             unit=unit if reach == _ENDLESS else unit_of(far, reach),
             argument_noise=self.eps * unit,
-            depth=min(depth_of(x) for s, x in slots if np.any(direction[s.start : s.stop])),
+            depth=min(k for s, k in depths if np.any(direction[s.start : s.stop])),
         )
 
 

@@ -43,8 +43,7 @@ def find_kinks(problem: Problem, found: Comparison, rtol: float) -> list[Compari
 
 def _along(problem: Problem, found: Comparison, positions: Array, rtol: float) -> Comparison:
     direction = _part_of(problem, found, positions)
-    (c,) = compare(problem, "kink", direction, found.cotangent[None, :], rtol)
-    return c
+    return compare(problem, "kink", direction, found.cotangent, rtol)
 
 
 def _part_of(problem: Problem, found: Comparison, positions: Array) -> Array:

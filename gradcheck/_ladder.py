@@ -35,6 +35,7 @@ from gradcheck._line import Line
 
 BASE = 4  # the coarsest rung of the first window: steps of 1/16 of the argument's size
 WIDTH = 4  # rungs in a window: three extrapolations, truncation of order h⁸
+SHORT = 3  # rungs in the window of a glance
 CHECK = 12.7  # the fine rung that a first window must agree with; off the ladder, against aliasing
 STRIDE = 3  # spacing of the rungs of a survey
 ONE_SIDED_WIDTH = 6
@@ -66,9 +67,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """An extrapolated derivative and the parts of its radius."""
+    """An extrapolated derivative from `width` rungs, and the parts of its radius."""
 
     start: int
+    width: int
     value: float
     truncation: float
     rounding: float
@@ -80,6 +82,11 @@ class Window:
     def radius(self) -> float:
         """What is meant to contain the error."""
         return self.truncation + self.rounding
+
+    @property
+    def stop(self) -> int:
+        """The first rung that is finer."""
+        return self.start + self.width
 
     def slope_at(self, step: float) -> float:
         """Return the slope that the window's polynomial has at a finer step."""
@@ -103,7 +110,11 @@ def _one_sided_weights(width: int) -> tuple[float, ...]:
 
 # Rounding of an extrapolated slope in units of σ/h of the coarsest rung.  A central slope has the
 # noise of two values, each of deviation σ; one-sided slopes share the value at the origin.
-CENTRAL_GAIN = math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(WIDTH)))) / math.sqrt(2)
+_GAINS = {
+    width: math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(width)))) / math.sqrt(2)
+    for width in (SHORT, WIDTH)
+}
+CENTRAL_GAIN = _GAINS[WIDTH]
 _ONE_SIDED_GAIN = math.hypot(
     *(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
     sum(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
@@ -195,7 +206,7 @@ class Component:
         Only the next ones, since noise need not be the same everywhere: where φ(0) is zero at x = 0,
         it shrinks with the step.
         """
-        finer = [self.rungs[k] for k in self.known() if k >= w.start + WIDTH][:_NEXT]
+        finer = [self.rungs[k] for k in self.known() if k >= w.stop][:_NEXT]
         samples: list[float] = []
         for r in (r for r in finer if not r.flat):
             samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
@@ -249,13 +260,13 @@ class Component:
 
     # -- windows ---------------------------------------------------------------------------------
 
-    def window(self, start: int, noise: float) -> Window | None:
-        """Extrapolate rungs start … start+3; None where they don't look like a smooth function's."""
-        rungs = [self.rung(start + k) for k in range(WIDTH)]
+    def window(self, start: int, noise: float, width: int = WIDTH) -> Window | None:
+        """Extrapolate `width` rungs from `start` on; None where they don't look like a smooth function's."""
+        rungs = [self.rung(start + k) for k in range(width)]
         if not all(r.finite for r in rungs):
             return None
         noise = self._noise_in(rungs, noise)
-        rounding = SIGMAS * noise * CENTRAL_GAIN / rungs[0].step
+        rounding = SIGMAS * noise * _GAINS[width] / rungs[0].step
         value, corrections = extrapolate([r.slope for r in rungs], ratio=4)
         if not converges([r.slope for r in rungs], 2.5, rounding / 2):
             return None
@@ -266,6 +277,7 @@ class Component:
         curvature, _ = extrapolate([r.bend / r.step for r in rungs], ratio=4)
         return Window(
             start=start,
+            width=width,
             value=value,
             # a bend that stays may be noise, or a kink as weak as that
             truncation=truncation(corrections) + (0.0 if shrinking else bends[-1]),
@@ -277,8 +289,8 @@ class Component:
 
     def with_noise(self, w: Window, noise: float) -> Window:
         """Return a window with the rounding of more noise than it was made for."""
-        rungs = [self.rungs[w.start + k] for k in range(WIDTH)]
-        rounding = SIGMAS * self._noise_in(rungs, noise) * CENTRAL_GAIN / rungs[0].step
+        rungs = [self.rungs[w.start + k] for k in range(w.width)]
+        rounding = SIGMAS * self._noise_in(rungs, noise) * _GAINS[w.width] / rungs[0].step
         return replace(w, rounding=rounding + self.line.eps * abs(w.value))
 
     def _noise_in(self, rungs: Sequence[Rung], noise: float) -> float:
@@ -291,7 +303,7 @@ class Component:
         """Whether a finer rung says otherwise than the window, beyond noise."""
         for k in self.known():
             r = self.rungs[k]
-            if k < w.start + WIDTH or r.flat:
+            if k < w.stop or r.flat:
                 continue
             slack = w.radius + 2 * SIGMAS * noise / r.step
             if abs(r.slope - w.value) > slack + 2 * abs(w.slope_at(r.step) - w.value):
@@ -317,6 +329,7 @@ class Component:
         tail = self.rungs[start + ONE_SIDED_WIDTH - 1]
         return Window(
             start=start,
+            width=ONE_SIDED_WIDTH,
             value=value,
             truncation=TRUNCATION_SAFETY * max(corrections[-2:]),
             rounding=rounding,
@@ -376,8 +389,12 @@ def truncation(corrections: Sequence[float]) -> float:
     Each correction is that of a power of h² more: they shrink in ratios that grow by four from
     column to column, because the steps halve.  One of them may be small by accident, so the last is
     taken to be at least what the ratio before it foretells, and no error less than 2⁻¹⁴ of the last
-    but one.
+    but one.  Two corrections can't tell such an accident: the bound is the last of them, which is more
+    than the error that any single power of h² leaves there.
     """
+    if len(corrections) == 2:
+        first, second = corrections
+        return second * (TRUNCATION_SAFETY if 8 * second > first else 1.0)
     first, second, third = corrections[-3:]
     if second == 0.0:  # a correction after one of exactly zero follows no law
         return TRUNCATION_SAFETY * third

@@ -18,6 +18,7 @@ from gradcheck._ladder import (
     CHECK,
     COARSEST,
     ORDINARY,
+    SHORT,
     SIGMAS,
     STRIDE,
     WIDTH,
@@ -38,6 +39,7 @@ from gradcheck._singular import (
 )
 
 _MAX_WINDOWS = 6
+_SHORT_BASE = BASE + WIDTH - SHORT  # the finest rungs of the first window
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
@@ -92,17 +94,38 @@ def search(component: Component, goal: Goal) -> Found:
     return two_sides(component, best, noise)
 
 
-def roughly(c: Component, atol: float, noise: float) -> Found | None:
-    """Return a derivative from two rungs, for questions that need no more; None where it is worse than `atol`.
+def first_glance(c: Component, goal: Goal) -> Found | None:
+    """Return a derivative from three rungs and a fine one that confirms them; None where it misses the goal."""
+    check = c.rung(min(CHECK, c.depth))
+    window = c.window(_SHORT_BASE, 3.0 * c.modelled_noise([check]), SHORT)
+    if window is None or not check.finite:
+        return None
+    noise = c.noise_beside(window)
+    return glance(c, goal, noise) if noise <= ORDINARY * c.base_noise() else None
+
+
+def glance(c: Component, goal: Goal, noise: float) -> Found | None:
+    """Return a derivative from three rungs; None where it misses the goal.
 
     Parameters
     ----------
     c : Component
         Whose derivative.
-    atol : float
-        The radius that is good enough.
+    goal : Goal
+        What is good enough.
     noise : float
-        Upper estimate of φ's noise, from elsewhere: two rungs show none.
+        Upper estimate of φ's noise, from elsewhere: three rungs show none.
+    """
+    window = c.window(_SHORT_BASE, noise, SHORT)
+    if window is None or not _sharp(window, goal):
+        return None
+    return found_in(c, window, "smooth", noise)
+
+
+def roughly(c: Component, atol: float, noise: float) -> Found | None:
+    """Return a derivative from two rungs, for questions that need no more; None where it is worse than `atol`.
+
+    The noise is that of `glance`.
     """
     coarse, fine = c.rung(BASE + 2), c.rung(BASE + 4)
     if not (coarse.finite and fine.finite):

@@ -21,8 +21,10 @@ def spacing(dtype: np.dtype[Any]) -> float:
 
 
 def step_to(point: npt.NDArray[Any], along: npt.NDArray[Any], t: float) -> npt.NDArray[Any]:
-    """Return x + t·d in x's dtype."""
-    return np.asarray(point + point.dtype.type(t) * along, dtype=point.dtype)
+    """Return x + t·d in x's dtype, as a new array."""
+    moved = np.asarray(along * point.dtype.type(t), dtype=point.dtype)
+    moved += point
+    return moved
 
 
 def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -37,8 +39,10 @@ def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 def furthest(size: npt.NDArray[np.float64], along: npt.NDArray[Any]) -> float:
     """Return the t at which x + t·d has first moved an entry by its natural size."""
+    times = np.abs(along)
     with np.errstate(divide="ignore"):
-        return float(np.min(size / np.abs(along), initial=math.inf))
+        np.divide(size, times, out=times)
+    return float(np.min(times, initial=math.inf))
 
 
 def unit_of(furthest: float, reach: tuple[float, float]) -> float:

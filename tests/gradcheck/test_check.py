@@ -24,7 +24,7 @@ from gradcheck import (
     assert_gradient,
     check,
 )
-from gradcheck._compare import GOAL, Comparison, compare
+from gradcheck._compare import GOAL, Comparison, confirm
 from gradcheck._search import Goal, search
 from gradcheck._singular import Found
 
@@ -84,7 +84,7 @@ def test_every_form_passes_when_right_and_fails_when_wrong(form: str, mode: Any)
     f, claim = FORMS[form]
     report = check(f, X, **claim, mode=mode, rng=0)
     assert report.outcome is Outcome.PASS, str(report)
-    assert report.resolution < 1e-4
+    assert report.resolution < 1e-3
     for factor in (1 + 1e-7, -1.0, 0.0, 3.0):
         wrong = {kind: Times(c, factor) for kind, c in claim.items()}
         report = check(f, X, **wrong, mode=mode, rng=0)
@@ -92,7 +92,7 @@ def test_every_form_passes_when_right_and_fails_when_wrong(form: str, mode: Any)
         assert report.reason is Reason.DISAGREEMENT
 
 
-def test_eleven_evaluations_a_direction() -> None:
+def test_evaluations_where_f_is_smooth_and_the_claim_is_right() -> None:
     calls = 0
 
     def counted(x: np.ndarray) -> float:
@@ -102,7 +102,7 @@ def test_eleven_evaluations_a_direction() -> None:
 
     report = check(counted, X, grad=cubes_grad, rng=0)
     assert report.evaluations == calls
-    assert calls == 2 + 3 * 10, "f at x twice, and five symmetric pairs in each of three directions"
+    assert calls == 2 + 8 + 6 + 6, "f at x twice, four symmetric pairs, three in later directions"
 
 
 def test_cost_does_not_depend_on_n() -> None:
@@ -313,17 +313,17 @@ def test_one_slight_disagreement_accuses_nobody(
     """Whichever direction it is, also one of those that noise makes necessary."""
     calls = 0
 
-    def unlucky(*args: Any) -> list[Comparison]:
+    def unlucky(*args: Any) -> Comparison:
         nonlocal calls
         calls += 1
-        comparisons = compare(*args)
-        return list(map(off_by_some_radii, comparisons)) if calls == number else comparisons
+        comparison = confirm(*args)
+        return off_by_some_radii(comparison) if calls == number else comparison
 
     def f(x: np.ndarray) -> float:
         bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
         return float(np.sum(np.sin(x))) + int.from_bytes(bits) / 2**77
 
-    monkeypatch.setattr(_examine, "compare", unlucky)
+    monkeypatch.setattr(_examine, "confirm", unlucky)
     report = check(f, X, grad=np.cos, rng=0)
     assert calls > number
     assert report.outcome is not Outcome.FAIL, str(report)
@@ -613,8 +613,8 @@ def test_grad_of_a_vector_function_says_what_to_use() -> None:
 def test_text_of_a_pass() -> None:
     assert str(check(cubes, X, grad=cubes_grad, rng=4)) == (
         "PASS  cubes [grad]: agrees with the numerical derivative along 3 random directions\n"
-        "  would have seen: an error of 8.1e-08 of the gradient's size (chance of missing one: 1e-09)\n"
-        "  tried: 3 directions, 32 evaluations of f, 3 of the grad; rerun with rng=4"
+        "  would have seen: an error of 9.0e-08 of the gradient's size (chance of missing one: 1e-09)\n"
+        "  tried: 3 directions, 22 evaluations of f, 3 of the grad; rerun with rng=4"
     )
 
 

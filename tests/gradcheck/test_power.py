@@ -102,7 +102,7 @@ def test_far_below_the_resolution_errors_are_missed() -> None:
         check(
             lambda x: np.sum(np.sin(x)),
             x,
-            grad=lambda x: np.cos(x) * (1 + 1e-4 * right.resolution),
+            grad=lambda x: np.cos(x) * (1 + 1e-5 * right.resolution),
             rng=seed,
         ).outcome
         for seed in range(20)
