@@ -280,18 +280,20 @@ class Examination:
         """Probe entries by themselves whose claimed share of a direction is too small to be seen in it."""
         if self._problem.kind == "jvp":
             return
-        c = self._comparisons[0]
+        small = self._small_entries(self._comparisons[0])
+        if np.any(small) and not np.all(small):
+            # f's noise is the same whichever entries move: what the random directions showed of it
+            # holds here too
+            seen = [c.found.noise for c in self._random()]
+            self._problem.noise = statistics.median(seen) / NOISE_CONFIDENCE
+            noise = max(seen)
+            self._try("small entries", small, _ROUGHLY, lambda c: glance(c, _ROUGHLY, noise))
+
+    def _small_entries(self, c: Comparison) -> Array:
+        """Say which entries claim next to nothing of a comparison."""
         share = self._problem.pullback(c.cotangent) * c.direction
         np.abs(share, out=share)
-        # f's noise is the same whichever entries move: what the random directions showed of it
-        # holds here too
-        self._problem.noise = statistics.median(
-            c.found.noise / NOISE_CONFIDENCE for c in self._random()
-        )
-        small = share < _SMALL * (norm(share) / math.sqrt(share.size))
-        if np.any(small) and not np.all(small):
-            noise = max(c.found.noise for c in self._random())
-            self._try("small entries", small, _ROUGHLY, lambda c: glance(c, _ROUGHLY, noise))
+        return share < _SMALL * (norm(share) / math.sqrt(share.size))
 
     # -- the verdict -----------------------------------------------------------------------------
 

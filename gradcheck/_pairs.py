@@ -1,14 +1,13 @@
 """One symmetric pair of evaluations for every input: f at x ± h·sᵢ·eᵢ, with steps that are drawn.
 
-This is all that a bare central difference does, and costs no more: points are written into whole
-blocks of rows, so that next to nothing happens between two calls of f.  Every call gets a row of
-its own that nobody else sees.
+This is all that a bare central difference does, and costs little more: next to nothing but a copy
+of x happens between two calls of f.  Every call gets an array of its own that nobody else sees.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from gradcheck._line import Values
 from gradcheck._numbers import numeric
 from gradcheck._problem import Problem
 
+_BLOCKS = 4  # for each thread, so that none waits long for the last
 _BITS = 20  # of a step's mantissa: enough to be random, few enough that x ± h·s is exact
 
 
@@ -56,7 +56,10 @@ def evaluate_pairs(
 ) -> Pairs:
     """Evaluate f at every pair; a point at which it raises is NaN.  `step` is NaN for inputs to leave out."""
     inputs = np.flatnonzero(np.isfinite(step))
-    width = max(1, CHUNK // (16 * sizes.size))
+    row = problem.outputs.size if batch is None else sizes.size
+    width = max(1, CHUNK // (16 * row))
+    if workers > 1:
+        width = min(width, math.ceil(inputs.size / (_BLOCKS * workers)) or 1)
     blocks = [inputs[k : k + width] for k in range(0, inputs.size, width)]
     evaluate = _evaluator(problem, sizes, step, batch)
     slope, bend = np.full((2, problem.outputs.size, sizes.size), math.nan)
@@ -98,7 +101,7 @@ def evaluate_along(
 def _mapped(
     evaluate: Callable[[Array], Values], blocks: Sequence[Array], workers: int
 ) -> list[Values]:
-    """Evaluate block by block; the blocks don't depend on the number of threads."""
+    """Evaluate block by block; what a pair gives doesn't depend on the block that it is in."""
     if workers == 1 or len(blocks) == 1:
         return [evaluate(block) for block in blocks]
 
@@ -121,7 +124,7 @@ def _evaluator(
     if batch is not None:
         return lambda block: _at_once(problem, batch, _points(x, sizes, step, block))
     if plain and x.flags.c_contiguous:
-        return lambda block: _one_by_one(problem, _points(x, sizes, step, block))
+        return lambda block: _one_by_one(problem, _each_point(x, sizes, step, block))
 
     def general(block: Array) -> Values:
         values = []
@@ -135,6 +138,21 @@ def _evaluator(
     return general
 
 
+def _each_point(
+    x: npt.NDArray[Any], sizes: Values, step: Values, block: Array
+) -> Iterator[npt.NDArray[Any]]:
+    # Copies one by one are made in memory that the last call has just left: a block of them would
+    # push x out of the cache.
+    at, moved = x.reshape(-1)[block], step[block] * sizes[block]
+    for i, up, down in zip(
+        block.tolist(), (at + moved).tolist(), (at - moved).tolist(), strict=True
+    ):
+        for value in (up, down):
+            point = x.copy()
+            point.reshape(-1)[i] = value
+            yield point
+
+
 def _points(x: npt.NDArray[Any], sizes: Values, step: Values, block: Array) -> npt.NDArray[Any]:
     rows = np.repeat(x.reshape(1, -1), 2 * block.size, axis=0)
     k = np.arange(block.size)
@@ -144,7 +162,7 @@ def _points(x: npt.NDArray[Any], sizes: Values, step: Values, block: Array) -> n
     return rows.reshape(-1, *x.shape)
 
 
-def _one_by_one(problem: Problem, points: npt.NDArray[Any]) -> Values:
+def _one_by_one(problem: Problem, points: Iterable[npt.NDArray[Any]]) -> Values:
     f = problem._f
     values: list[Any] = []
     for point in points:

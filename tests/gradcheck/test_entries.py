@@ -276,8 +276,7 @@ def test_a_simplex_is_kept() -> None:
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.5])
-def test_threads_change_nothing(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pairs, "CHUNK", 16 * 80 * 5)  # five inputs a block
+def test_threads_change_nothing(factor: float) -> None:
     threads = set()
 
     def slow(z: np.ndarray) -> Any:
