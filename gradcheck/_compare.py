@@ -153,7 +153,7 @@ def judged(
         terms = cotangent * problem.pushforward(direction)
     else:
         terms = problem.pullback(cotangent) * direction
-    claimed = float(np.sum(terms))  # in pairs, with less rounding than a dot product
+    claimed = float(terms.sum())  # in pairs, with less rounding than a dot product
     scale = norm(terms)
     allowed = (
         found.radius + rtol * scale + _rounding_of_zero(problem, direction, found, scale, rtol)

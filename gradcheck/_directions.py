@@ -43,7 +43,7 @@ def power_of_two_size(x: Array) -> Array:
 def down_to_power_of_two(size: Array) -> Array:
     """Round positive float64 numbers down to powers of two."""
     rounded = (size.view(np.int64) & _EXPONENT_BITS).view(np.float64)
-    if np.min(rounded, initial=1.0) == 0.0:  # subnormal numbers have no exponent of their own
+    if rounded.min(initial=1.0) == 0.0:  # subnormal numbers have no exponent of their own
         _, exponent = np.frexp(size)
         return np.asarray(np.ldexp(1.0, exponent - 1))
     return rounded

@@ -238,7 +238,7 @@ class Examination:
         self, label: str, support: Array, goal: Goal, look: Callable[[Component], Found | None]
     ) -> None:
         d = self._direction(support)
-        if np.any(d):
+        if d.any():
             at = self._problem, label, d, self._cotangent(), self._rtol
             self._comparisons.append(confirm(*at, goal, look))
 

@@ -126,6 +126,9 @@ class Inputs:
     def mover(self, direction: Array) -> Callable[[float], tuple[Any, ...]]:
         """Return t ↦ the arguments at x + t·d, with fresh arrays for the leaves that vary."""
         moves = list(zip(self.point, self.layout.split(direction), strict=True))
+        if self._bare == [True]:  # no tree to walk
+            ((x, d),) = moves
+            return lambda t: (step_to(x, d, t),)
         return lambda t: self._with([step_to(x, d, t) for x, d in moves])
 
     @property
@@ -145,11 +148,7 @@ class Inputs:
     def _with(self, arrays: list[Array]) -> tuple[Any, ...]:
         new = iter(arrays)
         return tuple(
-            next(new)
-            if bare  # no tree to walk
-            else self._filled(arg, new, copied)
-            if k in self.argnums
-            else arg
+            next(new) if bare else self._filled(arg, new, copied) if k in self.argnums else arg
             for k, (arg, bare) in enumerate(zip(self._args, self._bare, strict=True))
         )
 
@@ -238,7 +237,7 @@ class Inputs:
             reach=reach,
             unit=unit if reach == _ENDLESS else unit_of(far, reach),
             argument_noise=self.eps * unit,
-            depth=min(k for s, k in depths if np.any(direction[s.start : s.stop])),
+            depth=min(k for s, k in depths if direction[s.start : s.stop].any()),
         )
 
 

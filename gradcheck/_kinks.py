@@ -34,7 +34,7 @@ def find_kinks(problem: Problem, found: Comparison, rtol: float) -> list[Compari
             if tested > 40 * _MOST_KINKS or len(stack) + len(kinks) > _MOST_KINKS:
                 raise undecided(
                     Reason.KINK,
-                    f"f has kinks at x in more than {_MOST_KINKS} entries; move x off them",
+                    f'f has kinks at x in more than {_MOST_KINKS} entries; move x off them, or use mode="full"',
                 )
             continue
         kinks.append(_along(problem, found, positions, rtol))

@@ -161,5 +161,7 @@ def project(rows: Values, flat: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def rounding(rows: Values, flat: Values, eps: float) -> float:
     """Half an ulp of the terms that the largest of the sums ⟨v, y⟩ adds up."""
+    if rows.size == 1:
+        return 0.5 * eps * abs(float(rows[0, 0] * flat[0])) if rows[0, 0] else 0.0
     terms = np.where(rows != 0, rows * flat, 0.0)
     return 0.5 * eps * float(np.max(np.sqrt(np.sum(terms * terms, axis=-1)), initial=0.0))

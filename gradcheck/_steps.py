@@ -42,7 +42,7 @@ def furthest(size: npt.NDArray[np.float64], along: npt.NDArray[Any]) -> float:
     times = np.abs(along)
     with np.errstate(divide="ignore"):
         np.divide(size, times, out=times)
-    return float(np.min(times, initial=math.inf))
+    return float(times.min(initial=math.inf))
 
 
 def unit_of(furthest: float, reach: tuple[float, float]) -> float:
