@@ -25,7 +25,7 @@ from gradcheck._tree import equal_numbers
 
 _LARGEST_SIMPLE = 64
 _PLAIN = 4
-_ROW = 3  # two entries are in one row often enough by chance
+_ROW = 3  # fewer entries are in one row often enough by chance, unless they are all of it
 _MANY = 6  # entries of a search that was cut off, to say something of all of them
 _GROSS = 30.0  # what a hypothesis explains must be much larger than what may be left
 
@@ -216,8 +216,10 @@ def diagnose_entries(
     if len(entries) == 1 and problem.inputs.layout.size > 1:
         return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
     places = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
-    if len(entries) >= _ROW and len(places) == 1 and all(len(e.index) > 1 for e in entries):
+    if len(places) == 1 and all(len(e.index) > 1 for e in entries):
         argument, path, row = places.pop()
+        if len(entries) < min(_ROW, _row_length(problem, entries[0])):
+            return None
         return Diagnosis(
             "row", f"the wrong entries are all in row {row} of argument {argument}{path}"
         )
@@ -261,6 +263,11 @@ def _place(problem: Problem, entry: WrongEntry) -> tuple[int, int]:
     if not entry.output:
         return 0, column
     return int(np.ravel_multi_index(entry.output, problem.outputs.slots[0].shape)), column
+
+
+def _row_length(problem: Problem, entry: WrongEntry) -> int:
+    slot, _ = problem.inputs.layout.locate(_place(problem, entry)[1])
+    return math.prod(slot.shape[1:])
 
 
 def _is_left_out(problem: Problem, entry: WrongEntry) -> bool:
