@@ -119,6 +119,17 @@ class Inputs:
         """Relative spacing of the coarsest arithmetic that x is stored in."""
         return max((spacing(slot.dtype) for slot in self.layout.slots), default=spacing(_FLOAT64))
 
+    @property
+    def foreign_kind(self) -> str:
+        """Name the kind of array of another library that x was given as; empty if none."""
+        given = (leaf.value for k in self.argnums for leaf in leaves(self._args[k]))
+        kinds = (
+            type(a)
+            for a in given
+            if not isinstance(a, (np.ndarray, np.generic, int, float, complex))
+        )
+        return next((f"{kind.__module__}.{kind.__qualname__}" for kind in kinds), "")
+
     def original(self) -> tuple[Any, ...]:
         """Return fresh copies of all arguments."""
         return self._with([a.copy(order="K") for a in self.point])

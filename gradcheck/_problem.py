@@ -106,8 +106,12 @@ class Problem(Forward):
         except NotANumberError as error:
             raise undecided(Reason.DTYPE, str(error)) from error
         except Exception as error:
+            kind = self.inputs.foreign_kind
+            hint = (
+                f" (x is a {kind}, but f is handed NumPy arrays: convert inside f)" if kind else ""
+            )
             raise undecided(
-                Reason.FUNCTION_RAISED, f"f raised {type(error).__name__} at x: {error}"
+                Reason.FUNCTION_RAISED, f"f raised {type(error).__name__} at x: {error}{hint}"
             ) from error
         changed = self.inputs.mutated(args)
         if changed:
@@ -170,7 +174,10 @@ class Problem(Forward):
         return np.asarray(self._hessian @ direction)
 
     def answer(self, probe: Array) -> list[Any]:
-        """Return the claim's arrays as they come: at a cotangent, or a direction for a jvp."""
+        """Return the claim's arrays as they come: at a cotangent, or a direction for a jvp.
+
+        What doesn't depend on either is known from now on.
+        """
         match self.kind:
             case "vjp":
                 out = self._ask(self._shaped_output(probe))
@@ -178,6 +185,10 @@ class Problem(Forward):
                 return [leaf.value for leaf in leaves(self._ask(self._shaped_input(probe)))]
             case _:
                 out = self._ask()
+        if self.kind == "grad" and self._gradient is None:
+            self._gradient = self._flat_gradient(out)
+        if self.kind == "jac" and self._jacobian is None:
+            self._jacobian = self._blocks_of(out)
         return self._leaves_of(out, f"the {self.kind}")
 
     def _shaped_input(self, direction: Array) -> Any:
@@ -201,14 +212,17 @@ class Problem(Forward):
     def _blocks(self) -> list[Any]:
         """Return the claimed Jacobian as one (outputs, entries) matrix per leaf, sparse ones as they came."""
         if self._jacobian is None:
-            if len(self.outputs.slots) != 1 or self.outputs.slots[0].path:
-                raise TypeError("jac= needs an f that returns one array or scalar; use vjp=")
-            if self.outputs.is_complex or self.inputs.layout.is_complex:
-                raise TypeError("jac= is for real numbers; for complex ones use vjp= or jvp=")
-            claimed = self._leaves_of(self._ask(), "the Jacobian")
-            pairs = zip(self.inputs.layout.slots, claimed, strict=True)
-            self._jacobian = [self._block(slot, leaf) for slot, leaf in pairs]
+            self._jacobian = self._blocks_of(self._ask())
         return self._jacobian
+
+    def _blocks_of(self, out: Any) -> list[Any]:
+        if len(self.outputs.slots) != 1 or self.outputs.slots[0].path:
+            raise TypeError("jac= needs an f that returns one array or scalar; use vjp=")
+        if self.outputs.is_complex or self.inputs.layout.is_complex:
+            raise TypeError("jac= is for real numbers; for complex ones use vjp= or jvp=")
+        claimed = self._leaves_of(out, "the Jacobian")
+        pairs = zip(self.inputs.layout.slots, claimed, strict=True)
+        return [self._block(slot, leaf) for slot, leaf in pairs]
 
     def _block(self, slot: Slot, claimed: Any) -> Any:
         where = f"the Jacobian of argument {slot.argument}{slot.path}"

@@ -244,6 +244,34 @@ def test_callers_arrays_stay_bit_identical(where: str, error: type[BaseException
     assert np.array_equal(x, X)
 
 
+def test_a_claim_that_changes_an_argument_it_does_not_differentiate() -> None:
+    labels = np.array([2, 0, 1])
+
+    def f(x: np.ndarray, labels: np.ndarray) -> float:
+        return float(np.sum(x[labels] ** 3))
+
+    def grad(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        labels.sort()  # does no harm to this derivative, but to the caller's next one
+        return cubes_grad(x)
+
+    report = check(f, (X, labels), grad=grad, argnums=0, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.MUTATION), str(report)
+    assert "argument 1" in report.message
+    assert labels.tolist() == [2, 0, 1]
+
+
+def test_nan_in_a_constant_argument_is_no_change_of_it() -> None:
+    weights = np.array([1.0, math.nan, 2.0])
+
+    def f(x: np.ndarray, weights: np.ndarray) -> float:
+        return float(np.nansum(weights * x**3))
+
+    def grad(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(weights) * cubes_grad(x)
+
+    assert check(f, (X, weights), grad=grad, argnums=0, rng=0)
+
+
 # -- outcomes
 # ---------------------------------------------------------------------------------------
 
@@ -337,6 +365,25 @@ def test_one_slight_disagreement_accuses_nobody(
     assert report.outcome is not Outcome.FAIL, str(report)
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_one_gross_disagreement_among_others_that_agree_is_inconclusive(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A derivative that is wrong is so along every direction: a single one may be f's fault."""
+    calls = 0
+
+    def unlucky(*args: Any) -> Comparison:
+        nonlocal calls
+        calls += 1
+        c = confirm(*args)
+        return replace(c, claimed=c.found.value + 1e6 * c.allowed) if calls == number else c
+
+    monkeypatch.setattr(_examine, "confirm", unlucky)
+    report = check(cubes, X, grad=cubes_grad, rng=0)
+    assert report.outcome is Outcome.INCONCLUSIVE, str(report)
+    assert "one direction of" in report.message
+
+
 def test_slight_disagreement_of_an_entry_is_looked_at_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -363,6 +410,23 @@ def test_function_that_raises_is_inconclusive() -> None:
     report = check(f, X, grad=cubes_grad, rng=0)
     assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.FUNCTION_RAISED)
     assert "no licence" in report.message
+
+
+def test_x_of_another_library_is_handed_over_as_an_array_and_f_may_not_like_that() -> None:
+    class Tensor:
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+            return np.asarray(X, dtype)
+
+    def picky(x: Any) -> float:
+        if not isinstance(x, Tensor):
+            raise TypeError("must be Tensor")
+        return 1.0
+
+    assert check(cubes, Tensor(), grad=cubes_grad, rng=0)
+    report = check(picky, Tensor(), grad=cubes_grad, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.FUNCTION_RAISED)
+    assert "Tensor, but f is handed NumPy arrays: convert inside f" in report.message
+    assert "NumPy arrays" not in check(picky, X, grad=cubes_grad, rng=0).message
 
 
 def test_empty_input_is_inconclusive() -> None:
@@ -607,6 +671,12 @@ def test_senseless_calls_raise(
         check(cubes, X, **arguments)
 
 
+@pytest.mark.parametrize("x", [X.astype(np.float32), X.tolist(), (X, X)])
+def test_a_batch_needs_one_float64_array(x: Any) -> None:
+    with pytest.raises(TypeError, match="one float64 array"):
+        check(lambda x: np.sum(x**3, axis=-1), x, grad=cubes_grad, vectorized=True)
+
+
 @pytest.mark.parametrize("x", [np.array([1.0, np.nan]), np.array([np.inf])])
 def test_nonfinite_point_raises(x: np.ndarray) -> None:
     with pytest.raises(ValueError, match="finite"):
@@ -622,7 +692,7 @@ def test_text_of_a_pass() -> None:
     assert str(check(cubes, X, grad=cubes_grad, rng=4)) == (
         "PASS  cubes [grad]: agrees with the numerical derivative along 3 random directions\n"
         "  would have seen: an error of 9.0e-08 of the gradient's size (chance of missing one: 1e-09)\n"
-        "  tried: 3 directions, 22 evaluations of f, 3 of the grad; rerun with rng=4"
+        "  tried: 3 directions, 22 evaluations of f, 2 of the grad; rerun with rng=4"
     )
 
 
