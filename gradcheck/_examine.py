@@ -220,7 +220,7 @@ class Examination:
         d = signed(self._rng, inputs.sizes.shape)
         d *= down_to_power_of_two(inputs.sizes)
         if support is not None and not support.all():
-            d[~support] = 0.0
+            d *= support
         return inputs.tangent(d)
 
     def _try_random(self, support: Array) -> None:
