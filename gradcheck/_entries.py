@@ -41,7 +41,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._batch import Batched
-from gradcheck._compare import CLOSELY, GOAL, Comparison, judged, norm
+from gradcheck._compare import CLOSELY, GOAL, Comparison, claim_rounding, judged, norm
 from gradcheck._directions import down_to_power_of_two, signed
 from gradcheck._domain import Array
 from gradcheck._ladder import BASE, SIGMAS, Component
@@ -57,6 +57,7 @@ from gradcheck._together import Indices, first_look
 _COARSEST = 1e-2  # an entry whose radius is larger than this part of its size isn't checked
 _FINEST_STEP, _COARSEST_STEP = 2.0**-22, 2.0**-7
 _PROBE_STEP = 2.0**-10  # an extrapolated slope has an error of h⁴, less than its rounding
+_CHECK_STEP = 2.0**-17.3  # fine enough to see what coarse steps leap over
 _EXTRAPOLATED = 2.0**-6  # part of a Richardson correction that its error may be
 _GROWTH_SAFETY = 64.0
 _TRUNCATION_SHARE = 4.0  # of a pair's radius, rounding is this many times the truncation
@@ -158,6 +159,7 @@ class _Entries:
         if not self._free:
             for i in range(self._sizes.size):
                 self._claimed[:, i] = self._jacobian @ self._along(i)
+        self._rounding = np.array([claim_rounding(problem, norm(row)) for row in self._claimed])
 
     def compare(self) -> EntryResult:
         """Run the stages."""
@@ -171,7 +173,7 @@ class _Entries:
         radius = rounding + _GROWTH_SAFETY * scales.growth[:, None] * step**2
         claimed = np.abs(self._claimed)
         radius += self._problem.arithmetic.inputs.eps / step * claimed  # x ± h·s is rounded
-        allowed = radius + self._rtol * claimed
+        allowed = radius + self._rtol * claimed + self._rounding[:, None]
         natural = np.maximum(np.fmax(claimed, np.abs(pairs.slope)), claimed.max(0, initial=0.0))
         # an f that doesn't move has no other size than its own
         still = (pairs.slope == 0) & (pairs.bend == 0) & (claimed == 0)
@@ -208,11 +210,16 @@ class _Entries:
         return self._sizes.size > 1 and reach > 2 * _PROBE_STEP
 
     def _quick_scales(self, d: Array, v: Array) -> _Scales | None:
-        """Take two pairs along d; None where claim and f don't agree there to within ordinary rounding."""
+        """Take three pairs along d; None where claim and f don't agree there to within ordinary rounding."""
         problem = self._problem
         h = _PROBE_STEP
-        ups, downs = evaluate_along(problem, d, (h, h / 2), self._batch)
-        coarse, fine = (ups[0] - downs[0]) / (2 * h), (ups[1] - downs[1]) / h
+        steps = (h, h / 2, _CHECK_STEP)
+        ups, downs = evaluate_along(problem, d, steps, self._batch)
+        double = 2 * np.array(steps)[:, None]
+        coarse, fine, check = (ups - downs) / double
+        origin = problem.arithmetic.value
+        # φ(h) − 2φ(0) + φ(−h) is in h² as well where nothing lies between the steps
+        _, curve, check_curve = ((ups - origin) + (downs - origin)) / double**2
         eps = problem.arithmetic.eps
         largest = np.maximum(np.abs(ups[0]), np.abs(downs[0]))
         noise = 1.5 * (eps * largest + problem.arithmetic.inputs.eps * np.abs(fine))
@@ -222,6 +229,11 @@ class _Entries:
         terms = self._jacobian * d
         allowed = radius + self._rtol * np.sqrt(np.sum(np.square(terms), axis=1))
         if not np.all(np.abs(fine + correction - np.sum(terms, axis=1)) <= allowed):
+            return None
+        closer = rounding * (h / _CHECK_STEP)
+        same = np.abs(fine + correction - check) <= radius + closer
+        slack = np.abs(curve) / 16 + closer / _CHECK_STEP
+        if not np.all(same & (np.abs(check_curve - curve) <= slack)):
             return None
         comparison = self._quick_comparison(d, v, fine + correction, radius, noise)
         growth = (np.abs(coarse - fine) + rounding) / (0.75 * h * h)
@@ -339,7 +351,7 @@ class _Entries:
 
     def _judged(self, i: int, j: int, found: Found) -> Comparison:
         claimed = float(self._claimed[j, i])
-        allowed = found.radius + self._rtol * abs(claimed)
+        allowed = found.radius + self._rtol * abs(claimed) + float(self._rounding[j])
         return Comparison(
             label="kink" if found.interval is not None else f"entry {i}",
             direction=self._along(i),

@@ -16,7 +16,16 @@ import numpy as np
 
 from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind
-from gradcheck._compare import CLOSELY, GOAL, Comparison, claim_rtol, compare, confirm, norm
+from gradcheck._compare import (
+    CLOSELY,
+    GOAL,
+    Comparison,
+    claim_rounding,
+    claim_rtol,
+    compare,
+    confirm,
+    norm,
+)
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
 from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._directions import (
@@ -42,6 +51,7 @@ from gradcheck._steps import spacing
 DIRECTIONS = 3
 _MOST_DIRECTIONS = 8
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
+_HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smooth for certain
 _SMALL = 2.0**-14  # entries that contribute less than this to a direction get one of their own
 
 _ROUGHLY = Goal(rtol=1e-2)  # of entries beside which f moves little more than its rounding
@@ -270,8 +280,7 @@ class Examination:
         kinks = find_kinks(self._problem, at_kink[0], self._rtol)
         for c in kinks:
             support &= c.direction == 0
-        self._comparisons = [c for c in self._comparisons if c.found.reason != "kink"]
-        self._comparisons += kinks
+        self._comparisons = kinks  # the directions so far moved these entries too
         for _ in range(DIRECTIONS):
             self._try_random(support)
         return kinks
@@ -280,12 +289,14 @@ class Examination:
         """Probe entries by themselves whose claimed share of a direction is too small to be seen in it."""
         if self._problem.kind == "jvp":
             return
+        # f's noise is the same whichever entries move: what the random directions showed of it holds
+        # here too, and along those to come
+        seen = [c.found.noise for c in self._random()]
+        self._problem.noise = statistics.median(seen) / NOISE_CONFIDENCE
+        scale = max(c.scale for c in self._random())
+        self._problem.claim_rounding = claim_rounding(self._problem, scale)
         small = self._small_entries(self._comparisons[0])
         if np.any(small) and not np.all(small):
-            # f's noise is the same whichever entries move: what the random directions showed of it
-            # holds here too
-            seen = [c.found.noise for c in self._random()]
-            self._problem.noise = statistics.median(seen) / NOISE_CONFIDENCE
             noise = max(seen)
             self._try("small entries", small, _ROUGHLY, lambda c: glance(c, _ROUGHLY, noise))
 
@@ -308,6 +319,8 @@ class Examination:
             search = locate if diagnosis is None or problem.kind == "jvp" else examples
             located = search(problem, worst, rtol)
         entries = located.entries
+        if self._is_a_hair_off(entries):
+            return self._doubtful(worst)
         diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
         if entries:
             e = entries[0]
@@ -330,6 +343,25 @@ class Examination:
             self._resolution(),
             wrong_entries=entries,
             diagnosis=diagnosis,
+        )
+
+    def _is_a_hair_off(self, entries: tuple[WrongEntry, ...]) -> bool:
+        """Whether all that disagrees does so by less than error bars should be believed for."""
+        wrong = self._disagreeing()
+        if any(c.found.interval is not None for c in wrong):
+            return False
+        pairs = [(c.claimed, c.found.value, c.scale) for c in wrong]
+        pairs += [(e.claimed, e.numerical, 0.0) for e in entries]
+        return all(abs(a - b) < _HAIR * max(abs(a), abs(b), scale) for a, b, scale in pairs)
+
+    def _doubtful(self, c: Comparison | None) -> Verdict:
+        assert c is not None  # something disagrees
+        return Verdict(
+            Outcome.INCONCLUSIVE,
+            Reason.ROUGH,
+            f"claimed {number(c.claimed)} and numerical {number(c.found.value)} ± {c.found.radius:.1e} differ, "
+            f"but by so little that f may be less smooth than it seems; rtol={_HAIR:g} accepts it",
+            self._resolution(),
         )
 
     def _marginal(self, c: Comparison) -> Verdict:
@@ -419,7 +451,7 @@ class Examination:
         seen = [c for c in self._random() if c.resolved and c.found.interval is None]
         if not seen:
             return math.inf
-        size = statistics.median(max(c.scale, c.found.scale) for c in seen)
+        size = statistics.median(max(c.scale, c.found.size) for c in seen)
         if size == 0:
             return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
         relative = [allowed(c) / size for c in seen]

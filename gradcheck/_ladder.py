@@ -47,6 +47,9 @@ TRUNCATION_SAFETY = 4.0
 _NEXT = 4  # rungs finer than a window that show the noise at its place
 _LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver leave
 SMALLEST = 5e-324
+_FEW = 4  # distances from which a common step is no accident
+_MOST_STAIRS = 4096  # beyond as many stairs their noise shows itself
+_WHOLE = 1e-3  # of a stair
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SCATTERED = 10
 CUBIC = 4
@@ -146,7 +149,7 @@ class Component:
         Which entry of φ.
     """
 
-    __slots__ = ("depth", "index", "line", "origin", "rungs")
+    __slots__ = ("depth", "index", "line", "origin", "rungs", "stair")
 
     def __init__(self, line: Line, index: int) -> None:
         self.line = line
@@ -154,6 +157,7 @@ class Component:
         self.depth = line.depth
         self.origin = float(line.origin[index])
         self.rungs: dict[float, Rung] = {}
+        self.stair = 0.0
 
     def rung(self, k: float) -> Rung:
         """Return rung k, evaluating φ at ±h if no component has asked for it yet."""
@@ -189,16 +193,36 @@ class Component:
     # -- noise -----------------------------------------------------------------------------------
 
     def modelled_noise(self, rungs: Sequence[Rung]) -> float:
-        """Return half an ulp of the largest value and of the argument: no code can promise less."""
+        """Return half an ulp of the largest value and of the argument, or half a stair: no code can promise less."""
+        return max(self._arithmetic_noise(rungs), 0.5 * self.stair)
+
+    def _arithmetic_noise(self, rungs: Sequence[Rung]) -> float:
         values = [abs(y) for r in rungs if r.finite for y in (r.plus, r.minus)]
         slope = min((abs(r.slope) for r in rungs if r.finite), default=0.0)
         value = self.line.eps * max(values, default=abs(self.origin))
         rounding = 0.5 * (value + self.line.argument_noise * slope)
         return max(rounding, self.line.noise, SMALLEST)
 
+    def look_for_stairs(self) -> None:
+        """Note the height of φ's stairs, if all that it has moved by are a few of them.
+
+        A computation such as log(1 + eˣ) at x = −36 rounds an intermediate result to coarse steps.
+        One rung is off the ladder, so that the values of a linear φ are no multiples of one another.
+        """
+        values = [y for r in self.rungs.values() if r.finite for y in (r.plus, r.minus)]
+        moved = sorted({abs(y - self.origin) for y in values} - {0.0})
+        self.stair = 0.0
+        if len(moved) >= _FEW or len(values) > 2 * len(moved) > 0:
+            step = _common_step(moved)
+            # next to a pole, too, all values are as far away from φ(0) as φ(0) from zero
+            if moved[-1] > 1.5 * step or self.origin in values:
+                self.stair = step
+
     def base_noise(self) -> float:
-        """Return the modelled noise on the first window and its check."""
-        return self.modelled_noise([self.rungs[k] for k in self.known() if k >= BASE][: WIDTH + 1])
+        """Return an ordinary computation's noise on the first window and its check."""
+        return self._arithmetic_noise(
+            [self.rungs[k] for k in self.known() if k >= BASE][: WIDTH + 1]
+        )
 
     def noise_beside(self, w: Window) -> float:
         """Return φ's noise as the next rungs finer than a window show it: their distance from its polynomial.
@@ -342,6 +366,21 @@ class Component:
         """Return the natural size of a derivative here: how far φ moves over how far t moves."""
         coarsest = [self.rungs[k] for k in self.known() if k >= BASE][:WIDTH]
         return max((abs(r.slope) + abs(r.bend) for r in coarsest), default=0.0)
+
+
+def _common_step(numbers: Sequence[float]) -> float:
+    """Return the largest number that all of them are a multiple of, or zero if that is small beside them."""
+    least = numbers[-1] / _MOST_STAIRS
+    step = numbers[0]
+    if step < least:
+        return 0.0
+    for a in numbers[1:]:  # Euclid's algorithm, with remainders of either sign
+        rest = a - step * round(a / step)
+        while abs(rest) > _WHOLE * step:
+            step, rest = abs(rest), step - abs(rest) * round(step / abs(rest))
+            if step < least:
+                return 0.0
+    return step
 
 
 def confidence(samples: int) -> float:

@@ -164,4 +164,8 @@ def rounding(rows: Values, flat: Values, eps: float) -> float:
     if rows.size == 1:
         return 0.5 * eps * abs(float(rows[0, 0] * flat[0])) if rows[0, 0] else 0.0
     terms = np.where(rows != 0, rows * flat, 0.0)
-    return 0.5 * eps * float(np.max(np.sqrt(np.sum(terms * terms, axis=-1)), initial=0.0))
+    largest = float(np.max(np.abs(terms), initial=0.0))
+    if largest == 0.0 or not math.isfinite(largest):
+        return 0.5 * eps * largest
+    terms /= largest  # squares of large values overflow
+    return 0.5 * eps * largest * math.sqrt(float(np.max(np.sum(terms * terms, axis=-1))))

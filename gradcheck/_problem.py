@@ -87,6 +87,7 @@ class Problem(Forward):
         self._bare = bare
         self.claim_calls = Counter()
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
+        self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
         self._gradient: Array | None = None
         self._jacobian: list[Any] | None = None
         self._hessian: Array | None = None

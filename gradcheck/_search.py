@@ -11,7 +11,7 @@ they differ, the point is a kink and the answer is an interval.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradcheck._ladder import (
     BASE,
@@ -40,6 +40,7 @@ from gradcheck._singular import (
 
 _MAX_WINDOWS = 6
 _SHORT_BASE = BASE + WIDTH - SHORT  # the finest rungs of the first window
+_CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its bound
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
@@ -57,6 +58,9 @@ def search(component: Component, goal: Goal) -> Found:
     quick, noise = _quick(component)
     if is_constant(component):
         return constant(component)
+    component.look_for_stairs()
+    if component.stair:
+        quick = None
     if quick is None:
         kink = quick_kink(component)
         if kink is not None:
@@ -74,6 +78,7 @@ def search(component: Component, goal: Goal) -> Found:
         if best is not None and _useful(best):
             return found_in(component, best, "noise", noise)
     _survey(component)
+    component.look_for_stairs()
     if is_on_a_plateau(component):
         return plateau(component)
     if jumps(component):
@@ -88,6 +93,8 @@ def search(component: Component, goal: Goal) -> Found:
         best = component.window(best.start, noise) or best
     if not component.credible(noise) and (best is None or best.rounding > best.truncation):
         return rough(component, noise)
+    if best is not None and best.start > BASE:
+        best = _beside_finer(component, best, noise)
     if best is not None and _useful(best):
         sharp = best.truncation >= best.rounding or _sharp(best, goal)
         return found_in(component, best, "smooth" if sharp else "noise", noise)
@@ -101,7 +108,10 @@ def first_glance(c: Component, goal: Goal) -> Found | None:
     if window is None or not check.finite:
         return None
     noise = c.noise_beside(window)
-    return glance(c, goal, noise) if noise <= ORDINARY * c.base_noise() else None
+    c.look_for_stairs()
+    if c.stair or noise > ORDINARY * c.base_noise():
+        return None
+    return glance(c, goal, noise)
 
 
 def glance(c: Component, goal: Goal, noise: float) -> Found | None:
@@ -282,6 +292,24 @@ def _smallest(c: Component, noise: float, goal: Goal) -> Window | None:
             break
         best = w
     return best
+
+
+def _beside_finer(c: Component, w: Window, noise: float) -> Window:
+    """Widen a window's radius by what the next finer one says otherwise.
+
+    Where coarser windows weren't smooth, something lies beside the point, such as a spline's knot.
+    A window that just reaches it looks smooth and is slightly wrong, within the noise of its finer
+    rungs one by one.
+    """
+    if w.start + STRIDE > c.depth - WIDTH:
+        return w
+    finer = _confirmed(c, w.start + STRIDE, noise)
+    if finer is None or not _useful(finer):
+        return w
+    apart = abs(w.value - finer.value)
+    if apart <= max(w.radius, finer.rounding / _CAUTIOUS):
+        return w
+    return replace(w, truncation=w.truncation + 2 * apart)
 
 
 def _promising(c: Component, a: int, noise: float) -> bool:

@@ -37,11 +37,14 @@ class Found:
     step : float
         The coarsest step used.
     scale : float
-        Natural size of a derivative here.
+        Natural size of a derivative here: how far φ moves over how far t moves, at coarse steps.
     interval : tuple of float or None
         The one-sided derivatives at a kink, smaller first, widened by their radii.
     oracle : str
         What said so: ``differences``, ``complex step`` or ``mpmath``.
+    near : float or None
+        The same at the steps that the value comes from, where they are known; beside a pole or an
+        exponential it may be far smaller.
     """
 
     value: float
@@ -52,13 +55,19 @@ class Found:
     scale: float
     interval: tuple[float, float] | None = None
     oracle: str = "differences"
+    near: float | None = None
+
+    @property
+    def size(self) -> float:
+        """Natural size of a derivative as near to the point as it is known."""
+        return self.scale if self.near is None else self.near
 
 
 def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     """Return what a window says."""
     step = math.ldexp(c.line.unit, -w.start)
-    scale = max(c.scale(), abs(w.value))
-    return Found(w.value, w.radius, reason, noise, step, scale)
+    near = max(w.movement, abs(w.value))
+    return Found(w.value, w.radius, reason, noise, step, max(c.scale(), near), near=near)
 
 
 def is_constant(c: Component) -> bool:
@@ -90,6 +99,8 @@ def is_on_a_plateau(c: Component) -> bool:
     stairs, as one stair is high; a φ that is constant up to a kink is regular beyond it.
     """
     known = c.known()
+    if c.stair and _moved(c, known[0]) > 2.5 * c.stair:
+        return False
     flat = [k for k in known if c.rungs[k].flat]
     moving = [k for k in known if not c.rungs[k].flat]
     if len(flat) < 2 or not moving or max(moving) > min(flat):

@@ -197,6 +197,16 @@ _ADVERSARY_ROWS: tuple[tuple[str, str, float, str | None], ...] = (
     ("hidden", "x + 1e-6/(x - 1.0626)", 1.0, None),
     ("hidden", "1/(x - 1.0313)", 1.0, None),
     ("hidden", "exp(x) + 1e-9/((x - 1)**2 - 0.004)", 1.0, None),
+    (
+        "hidden",
+        "log(1 + exp(3.09375*x + 0.7421875))/(1.5 + sin(3.625*x - 0.6953125)**2)"
+        " + 1.0*(x > -6.131490856967081)",
+        -6.132127509089622,
+        "log(1 + exp(3.09375*x + 0.7421875))/(1.5 + sin(3.625*x - 0.6953125)**2)",
+    ),
+    # smooth on so fine steps alone that few rungs are left to show their noise
+    ("fine", "sin(30128.574320260384*x)", -1.5037712045247478, None),
+    ("fine", "cos(1768789.2218262993*x)", -0.012143374212926076, None),
     # one derivative and no second
     ("once", "x*abs(x)", 0.0, "0*x"),
     ("once", "x + x*abs(x)", 0.0, "x"),

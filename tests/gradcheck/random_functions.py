@@ -293,6 +293,22 @@ def random_functions(count: int, seed: int, size: Size) -> Iterator[RandomFuncti
                 break
 
 
+def bent_functions(count: int, seed: int, size: Size) -> Iterator[RandomFunction]:
+    """Draw `count` functions whose slope has a kink, at x or beside it."""
+    draw = Draw(np.random.default_rng(seed), size)
+    while count:
+        x, g, a = draw.point(), draw.smooth(depth=1), draw.nice()
+        if not math.isfinite(draw.size(g, x)):
+            continue
+        count -= 1
+        at = x if count % 2 else draw.beside(x, -6, -1)
+        code = f"{g} + {a!r}*maximum(x - {at!r}, 0.0)**2"
+        left, right = g, f"{g} + {a!r}*(x - {at!r})**2"
+        sides = (left, right) if at == x else (right,) if x > at else (left,)
+        family = "kink of slope" if at == x else "such a kink near"
+        yield RandomFunction(family, code, x, sides)
+
+
 def _ordinary(size: Size, drawn: RandomFunction) -> bool:
     """Whether f exists at x, so near an edge that rounding x may have put it outside, in floats."""
     y = size(drawn.code, drawn.x)

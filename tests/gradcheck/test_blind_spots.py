@@ -196,3 +196,30 @@ def test_another_shape_fails_where_broadcasting_would_hide_it(
     x = np.ones(shape)
     report = check(np.sum, x, grad=lambda x: np.ones(claimed))
     assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.SHAPE)
+
+
+# -- large terms that cancel -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_gradient_that_vanishes_because_its_terms_cancel_is_not_accused(seed: int) -> None:
+    """All that is left of f's derivative is rounding, and so is all that is left of the claim."""
+    report = check(
+        lambda x: min(x, 3.0) - np.arctanh(x), 0.0, grad=lambda x: 1 - 1 / (1 - x**2), rng=seed
+    )
+    assert report.outcome is not Outcome.FAIL, str(report)
+
+
+# -- a kink that isn't there -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("claimed", [1.0, 0.5, -0.25])
+def test_what_looks_like_a_kink_from_afar_is_none(claimed: float) -> None:
+    """|x| beyond 5e-4, |x|³ inside: the slope at 0 is 0, and nothing else is a subgradient."""
+
+    def f(x: float) -> float:
+        return abs(x) * min(1.0, (x / 5e-4) ** 2)
+
+    assert check(f, 0.0, grad=lambda x: 0.0, rng=0)
+    report = check(f, 0.0, grad=lambda x: claimed, rng=0)
+    assert report.outcome is Outcome.FAIL, str(report)

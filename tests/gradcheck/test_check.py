@@ -468,6 +468,25 @@ def test_domain_is_never_left() -> None:
     assert min(seen) > 0
 
 
+@pytest.mark.parametrize(
+    ("of_x", "of_f", "coarsest"),
+    [
+        (np.float64, np.float64, np.float64),
+        (np.float32, np.float64, np.float32),
+        (np.float64, np.float32, np.float32),
+        (np.float16, np.float32, np.float16),
+    ],
+)
+def test_the_tolerance_is_that_of_the_coarsest_arithmetic(
+    of_x: Any, of_f: Any, coarsest: Any
+) -> None:
+    """A claim can't be better than the numbers that it is made of and multiplied by."""
+    report = check(
+        lambda x: of_f(np.sum(x**3, dtype=np.float64)), X.astype(of_x), grad=cubes_grad, rng=0
+    )
+    assert report.rtol == pytest.approx(float(np.finfo(coarsest).eps) ** (2 / 3))
+
+
 def test_tolerance_for_an_approximate_gradient() -> None:
     def rough(x: np.ndarray) -> np.ndarray:
         return cubes_grad(x) * (1 + 1e-5)
@@ -587,6 +606,21 @@ def test_random_function_is_inconclusive() -> None:
     rng = np.random.default_rng(0)
     report = check(lambda x: cubes(x) * rng.random(), X, grad=cubes_grad, rng=0)
     assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NONDETERMINISTIC)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((0.0, 0.5), "another value"),  # nothing to measure the difference against
+        ((1.0, 1.0 + 1e-6), "another value"),
+        ((np.zeros(3), np.zeros(2)), "another number of values"),
+    ],
+)
+def test_another_value_at_the_same_point_is_inconclusive(values: Any, said: str) -> None:
+    returned = iter(values)
+    report = check(lambda x: next(returned, values[1]), X, vjp=lambda x, v: np.zeros(3), rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NONDETERMINISTIC)
+    assert said in report.message
 
 
 def test_stale_cache_is_seen() -> None:

@@ -47,6 +47,14 @@ CASES: list[tuple[Any, Domain, Any, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_simplex_is_as_exact_as_its_numbers(dtype: Any) -> None:
+    p = sampled(Simplex(), 50, 1000).astype(dtype)
+    assert Simplex().contains(p)  # rounding is no distance
+    p[17, 3] += 1e4 * np.finfo(dtype).eps
+    assert not Simplex().contains(p)
+
+
 @pytest.mark.parametrize(("f", "domain", "x", "grad"), CASES)
 def test_right_gradients_pass_inside(f: Any, domain: Domain, x: Any, grad: Any) -> None:
     seen: list[bool] = []

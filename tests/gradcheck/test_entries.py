@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from gradcheck import Domain, Interval, Outcome, Reason, Simplex, _entries, _pairs, check
-from gradcheck._batch import Batched, NotBatchedError
-from gradcheck._compare import claim_rtol
+from gradcheck._batch import Batched, NotBatchedError, must_keep_rows_apart
+from gradcheck._compare import Comparison, claim_rtol, judged
 from gradcheck._entries import EntryResult, compare_every_entry
 from gradcheck._inputs import Inputs
 from gradcheck._line import quiet
@@ -80,7 +80,7 @@ def test_a_pair_an_entry() -> None:
     report = check(counted, LOGITS, grad=cross_entropy_grad, mode="full", rng=0)
     assert report.outcome is Outcome.PASS
     assert report.message == "all 80 entries agree"
-    assert report.evaluations == calls == 2 * 80 + 4 + 2, "pairs, the direction, f at x twice"
+    assert report.evaluations == calls == 2 * 80 + 6 + 2, "pairs, the direction, f at x twice"
     assert report.resolution < 1e-3
 
 
@@ -102,7 +102,7 @@ def test_a_batch_is_one_call() -> None:
     alone, _ = compared(cross_entropy, LOGITS, grad=cross_entropy_grad)
     assert (result.wrong, result.unresolved, result.searched) == ((), 0, 0)
     assert result.resolution == pytest.approx(alone.resolution)
-    assert sizes == [1, 4, 1, 160], "at x, the direction, one of it alone, the pairs"
+    assert sizes == [1, 6, 1, 160], "at x, the direction, one of it alone, the pairs"
     assert problem.calls.calls == sum(sizes)
 
 
@@ -130,11 +130,18 @@ def test_one_wrong_entry_is_found(factor: float, batched: bool) -> None:
     assert result.searched <= 3
 
 
+def test_nan_in_a_row_that_is_finite_alone_is_mixing_too() -> None:
+    alone, eps = np.array([[1.0, 2.0]]), float(np.finfo(float).eps)
+    must_keep_rows_apart(alone, alone, alone[0], eps)
+    with pytest.raises(NotBatchedError, match="value 1 of a point is nan"):
+        must_keep_rows_apart(np.array([[1.0, np.nan]]), alone, alone[0], eps)
+
+
 def test_an_error_too_small_for_pairs_is_found_by_the_direction() -> None:
     report = check(
         cross_entropy,
         LOGITS,
-        grad=lambda z: cross_entropy_grad(z) * (1 + 1e-9),
+        grad=lambda z: cross_entropy_grad(z) * (1 + 2e-8),
         mode="full",
         rng=0,
     )
@@ -217,7 +224,7 @@ def test_entries_that_f_does_not_depend_on() -> None:
         rng=0,
     )
     assert report.outcome is Outcome.PASS
-    assert report.evaluations == 80 + 6
+    assert report.evaluations == 80 + 8
 
 
 def test_noise_beyond_arithmetic_is_measured() -> None:
@@ -353,3 +360,17 @@ def test_a_slight_disagreement_of_a_search_is_looked_at_again(
     )
     assert _entries.CLOSELY in goals
     assert report.outcome is Outcome.PASS, str(report)
+
+
+def test_a_direction_that_contradicts_every_entry_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All entries agree, and the direction that they make up doesn't: one of them is not what it seems."""
+
+    def contradicting(*args: Any) -> Comparison:
+        c = judged(*args)
+        return replace(c, claimed=c.found.value + 1e6 * c.allowed)
+
+    monkeypatch.setattr(_entries, "judged", contradicting)
+    report = check(np.sin, 0.7, grad=np.cos, mode="full", rng=0)
+    assert report.outcome is Outcome.INCONCLUSIVE, str(report)

@@ -59,6 +59,13 @@ def test_one_pair_misses_no_more_than_the_bound(rank: int, radius: float) -> Non
     assert missed <= bound + 4 * math.sqrt(bound / DRAWS)
 
 
+def test_the_smallest_numbers_have_a_direction_too() -> None:
+    sizes = np.array([5e-324, 1.5e-323, 3e-310, 2.0**-1022, 0.75, 3.0, 1e308])
+    powers = down_to_power_of_two(sizes)
+    assert np.all((powers <= sizes) & (sizes - powers < powers))
+    assert np.all(np.frexp(powers)[0] == 0.5)
+
+
 def test_the_resolution_follows_from_the_bounds() -> None:
     """At the stated size the product of the bounds is the stated probability."""
     for radii in ([1e-9] * 3, [1e-12, 1e-9, 1e-6], [1e-12, 1e-12, 1.0]):

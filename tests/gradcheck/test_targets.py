@@ -4,6 +4,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,6 +155,9 @@ def test_where_a_claim_stands(
     line = textwrap.dedent(TABLE).splitlines().index("def cube_grad(x):") + 1
     assert source_of(subject.claims[0][1]) == ("table.py", line)
     assert source_of(np.cos) == (None, None)  # compiled: there is no line to show
+    typed: dict[str, Any] = {}
+    exec(compile("def typed_grad(x): return 1.0", "<stdin>", "exec"), typed)
+    assert source_of(typed["typed_grad"]) == (None, None)  # no file holds it
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert source_of(subject.claims[0][1]) == (None, None)  # no file of this directory

@@ -1,0 +1,48 @@
+"""Mistakes are named where the evidence supports a name, and not where it doesn't (more are in the corpus)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import Outcome, check
+
+X = np.random.default_rng(0).standard_normal(20)
+
+
+def noisy(x: Any) -> float:
+    """Σ sin(xᵢ) with noise of 1e-6."""
+    bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
+    return float(np.sum(np.sin(x))) + 1e-6 * (int.from_bytes(bits) / 2**63 - 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_slight_disagreement_is_too_little_for_a_name(seed: int) -> None:
+    """A claim 0.2 % too large is about ten error bars off, and 1.002 ± 0.0002 is any factor."""
+    report = check(noisy, X, grad=lambda x: 1.002 * np.cos(x), rng=seed)
+    assert report.outcome is Outcome.FAIL, str(report)
+    assert report.diagnosis is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gross_one_is_named_in_spite_of_noise(seed: int) -> None:
+    report = check(noisy, X, grad=lambda x: 2 * np.cos(x), rng=seed)
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == "factor"
+
+
+@pytest.mark.parametrize(("width", "kind"), [(2, "row"), (3, None)])
+def test_two_wrong_entries_are_a_row_if_they_are_all_of_it(width: int, kind: str | None) -> None:
+    x = np.random.default_rng(1).standard_normal((4, width))
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = np.cos(x)
+        g[2, :2] = 0.0
+        return g
+
+    report = check(lambda x: np.sum(np.sin(x)), x, grad=grad, rng=0)
+    assert len(report.wrong_entries) == 2
+    assert (report.diagnosis and report.diagnosis.kind) == kind
