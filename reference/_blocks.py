@@ -6,6 +6,10 @@ never travel to main memory, and round its results once to the caller's dtype.  
 `out` writes into it, which in float64 is a part of the result itself, and saves the copy.  Blocks
 are contiguous, and formulas treat entries (or rows) independently; therefore neither the layout of
 the caller's array nor a row's neighbours change a bit of the result.
+
+A row longer than a block is one block.  Its terms are needed more than once, and in float64: where
+the result has no room for them (float32, float16, or one number for the row), they take a copy of
+that one row.
 """
 
 from __future__ import annotations
@@ -20,17 +24,23 @@ from reference._validate import Array, Reduction
 
 Formula = Callable[..., Any]
 
-_ENTRIES = 65536  # 512 KiB of float64: larger ones leave the cache, smaller ones wait for Python
+_ENTRIES = 131072  # 1 MiB of float64: larger ones leave the cache, smaller ones wait for Python
 _WIDE = np.dtype(np.float64)
+_ZERO = np.float64(0)
 
 
 def elementwise(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Any:
     """Return ``formula(*arrays)``, entry by entry, in `dtype`; the arrays have one shape."""
+    return elementwise_into(into(formula), *arrays, dtype=dtype)
 
-    def into(*blocks: Array, out: Array) -> None:
+
+def into(formula: Formula) -> Formula:
+    """Return the formula as one that writes its result into ``out``."""
+
+    def writing(*blocks: Array, out: Array) -> None:
         out[...] = formula(*blocks)
 
-    return elementwise_into(into, *arrays, dtype=dtype)
+    return writing
 
 
 def elementwise_into(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Any:
@@ -110,18 +120,30 @@ def by_rows_into(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Arra
     return out
 
 
+def summed_rows(formula: Formula, *arrays: Array) -> Any:
+    """Return the sum over all rows of ``formula(*arrays)``, of shape (n,), in float64."""
+    rows, n = arrays[0].shape
+    step = max(1, _ENTRIES // n)
+
+    def sum_of(*block: Array) -> Any:
+        return np.add.reduce(formula(*block), axis=0, keepdims=True)
+
+    starts = range(0, rows, step)
+    parts = (by_rows(sum_of, *(a[k : k + step] for a in arrays), dtype=_WIDE) for k in starts)
+    return sum(parts, start=np.zeros((1, n)))[0]
+
+
 def columns(n: int) -> list[slice]:
     """Return the parts, each no longer than a block, that a row of n entries is worked on in."""
     return [slice(start, start + _ENTRIES) for start in range(0, n, _ENTRIES)]
 
 
 def to_rows(array: Array, axis: int) -> Array:
-    """Return a contiguous array of shape (rows, n), n the length of `axis`."""
+    """Return an array of shape (rows, n), n the length of `axis`; no copy if that can be."""
     if array.ndim == 2 and axis == 1 and array.flags.c_contiguous:
         return array
     moved = array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
-    rows = math.prod(moved.shape[:-1])
-    return np.ascontiguousarray(moved).reshape(rows, moved.shape[-1])
+    return moved.reshape(math.prod(moved.shape[:-1]), moved.shape[-1])
 
 
 def from_rows(rows: Array, shape: tuple[int, ...], axis: int) -> Array:
@@ -139,16 +161,47 @@ def per_row(values: Array, shape: tuple[int, ...], axis: int) -> Any:
 
 def reduced(losses: Array, reduction: Reduction, dtype: np.dtype[Any]) -> Any:
     """Return the mean or sum of float64 losses, or the losses themselves, rounded to `dtype`."""
-    with np.errstate(all="ignore"):
-        if reduction == "none":
+    if reduction == "none":
+        with np.errstate(all="ignore"):
             return losses.astype(dtype, copy=False)[()]
-        total = np.add.reduce(losses, axis=None)
+
+    def total(divisor: int) -> Any:
+        return np.add.reduce(losses if divisor == 1 else losses / divisor, axis=None)
+
+    return _mean_or_sum(total, losses.size, reduction, dtype)
+
+
+def reduced_entries(
+    formula: Formula, *arrays: Array, reduction: Reduction, dtype: np.dtype[Any]
+) -> Any:
+    """Return the mean or sum of ``formula(*arrays)``, entry by entry, or all the entries.
+
+    The formula writes into ``out``.  For a mean or sum no more than a block of entries is kept.
+    """
+    if reduction == "none":
+        return elementwise_into(formula, *arrays, dtype=dtype)
+    flat, count = [_flatten(a) for a in arrays], arrays[0].size
+
+    def total(divisor: int) -> Any:
+        sums = _ZERO
+        for part in columns(count):
+            losses = elementwise_into(formula, *(a[part] for a in flat), dtype=_WIDE)
+            sums = sums + np.add.reduce(losses if divisor == 1 else losses / divisor)
+        return sums
+
+    return _mean_or_sum(total, count, reduction, dtype)
+
+
+def _mean_or_sum(
+    total: Callable[[int], Any], count: int, reduction: Reduction, dtype: np.dtype[Any]
+) -> Any:
+    """Return a mean or a sum; ``total(d)`` is the sum of the losses, each divided by d."""
+    with np.errstate(all="ignore"):
         if reduction == "sum":
-            return total.astype(dtype)
-        mean = total / losses.size
+            return total(1).astype(dtype)
+        mean = total(1) / count
         if abs(mean) == math.inf:
-            # The sum may overflow where the mean does not.
-            mean = (losses / losses.size).sum()
+            mean = total(count)  # the sum may overflow where the mean does not
         return mean.astype(dtype)
 
 
@@ -170,4 +223,4 @@ def _flatten(array: Array) -> Array:
 
 
 def _wide(block: Array) -> Array:
-    return block.astype(_WIDE, copy=False) if block.dtype.kind == "f" else block
+    return np.ascontiguousarray(block, _WIDE) if block.dtype.kind == "f" else block

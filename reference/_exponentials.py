@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ class RowSums:
     Parameters
     ----------
     terms : array, shape (r, n)
-        The terms.
+        The terms; of `rest_sums` with zero in place of the one apart.
     apart : array of int, shape (r,)
         For each row the column of one term that is summed apart from the rest.
     own : array, shape (r, 1)
@@ -80,6 +81,19 @@ def softmax_sums(z: Array, apart: Array, out: Array | None = None) -> RowSums:
     return row_sums(softmax_terms(z, out), apart)
 
 
+def rest_sums(z: Array, classes: Array, out: Array | None = None) -> RowSums:
+    """Do the same, but leave zero where the term apart was: for those who do not need it."""
+    terms, places = softmax_terms(z, out), entries_at(classes, z.shape[1])
+    own = terms.reshape(-1)[places]
+    terms.reshape(-1)[places] = 0
+    return _with_rest(terms, classes, own)
+
+
+def entries_at(columns: Array, n: int) -> Any:
+    """Return where each row's own column lies among all the entries of rows of length n."""
+    return np.arange(0, len(columns) * n, n) + columns
+
+
 def shifts(z: Array) -> Any:
     """Return, with shape (r, 1), what is subtracted from each row of z before exponentiating.
 
@@ -114,12 +128,16 @@ def exponentials(z: Array, shift: Array | None, out: Array | None = None) -> Any
 
 def row_sums(terms: Array, apart: Array) -> RowSums:
     """Return `terms`, none of them negative, with their sums; they are written to meanwhile."""
-    rows = np.arange(len(terms))
-    own = terms[rows, apart]
-    terms[rows, apart] = 0
-    rest = total(terms)
-    terms[rows, apart] = own
-    own = own[:, None]
+    places = np.arange(len(terms)), apart
+    own = terms[places]
+    terms[places] = 0
+    sums = _with_rest(terms, apart, own)
+    terms[places] = own
+    return sums
+
+
+def _with_rest(terms: Array, apart: Array, own: Array) -> RowSums:
+    rest, own = total(terms), own[:, None]
     return RowSums(terms=terms, apart=apart, own=own, rest=rest, total=rest + own)
 
 
@@ -177,9 +195,17 @@ def _parts_of_sum(terms: Array, grid: Any) -> tuple[Array, Array]:
     # without any rounding; what they leave of t is too small for the rounding of its sum to matter.
     coarse = terms + grid
     coarse -= grid
-    high = np.add.reduce(coarse, axis=1, keepdims=True)
+    high = coarse.dot(_ones(coarse.shape[1]))[:, None]  # exact in whatever order
     left = np.subtract(terms, coarse, out=coarse)
     return high, np.add.reduce(left, axis=1, keepdims=True)
+
+
+@lru_cache(maxsize=4)
+def _ones(n: int) -> Array:
+    """Return a constant that takes longer to make than a short row to sum."""
+    ones = np.ones(n)
+    ones.flags.writeable = False
+    return ones
 
 
 def at(values: Array, columns: Array) -> Any:
@@ -255,7 +281,7 @@ def _mean_of_parts(terms: Array, v: Array, centre: Array) -> tuple[WeightedMean,
         w *= terms[:, part]
         total = total + np.add.reduce(terms[:, part], axis=1, keepdims=True)
         drift = drift + np.add.reduce(w, axis=1, keepdims=True)
-        spread = spread + np.add.reduce(np.abs(w, out=w), axis=1, keepdims=True)
+        spread = spread + np.abs(w, out=w).dot(_ones(w.shape[1]))[:, None]  # a rough sum will do
     return WeightedMean(total=total, centre=centre, drift=drift / total), spread / total
 
 

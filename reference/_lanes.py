@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from reference._tails import two_sum
 from reference._validate import Array
 
 LIFT = 200
+_LEAST_USUAL = 2.0**-900  # of ε; its quotient by a square of a usual size has all its digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,9 @@ class Lanes:
     exponent: Array
     kept: Array
 
-    @property
-    def shares(self) -> Any:
-        """x̂, the deviations divided by the root."""
-        return self.deviations / self.root
+    def shares_into(self, out: Array | None) -> Any:
+        """Return x̂, the deviations divided by the root; written into `out`, if given."""
+        return np.divide(self.deviations, self.root, out=out)
 
     @property
     def lifted(self) -> Any:
@@ -51,51 +50,64 @@ class Lanes:
         part across x̂: what is left is g·(1 − mean x̂²), and nothing has to cancel.
         """
         if g.shape[1] == fixed:
-            left = g * self.kept
+            left = g / self.root * self.kept
         else:
-            shares = self.shares
-            left = g - shares * (g * shares).mean(axis=1, keepdims=True)
-        return np.ldexp(left / self.root, exponent - self.exponent)
+            shares = self.shares_into(None)
+            left = g * shares
+            shares *= left.mean(axis=1, keepdims=True)
+            left = np.subtract(g, shares, out=left)
+            left /= self.root
+        lacking = exponent - self.exponent
+        return np.ldexp(left, lacking) if lacking.any() else left
 
 
 def mean_free(x: Array, eps: float) -> Lanes:
     """Return (x − mean)/√(variance + ε) for every row."""
-    exponent = size_exponent(x)
-    return _divided(centred(np.ldexp(x, -exponent)), exponent, eps)
+    small, exponent = scaled_down(x)
+    return _divided(centred(small), exponent, eps)
 
 
 def as_they_are(x: Array, eps: float) -> Lanes:
     """Return x/√(mean square + ε) for every row."""
-    exponent = size_exponent(x)
-    return _divided(np.ldexp(x, -exponent), exponent, eps)
+    small, exponent = scaled_down(x)
+    return _divided(small, exponent, eps)
 
 
 def centred(x: Array) -> Any:
     """Return the deviations of the rows of x from their means, in ulps of the deviations."""
-    # The rounded mean is taken off exactly, then the mean of what is left.
-    deviation, lost = two_sum(x, -x.mean(axis=1, keepdims=True))
-    return (deviation - (deviation + lost).mean(axis=1, keepdims=True)) + lost
+    # Where x is near the mean, the rounded mean is taken off exactly.  What its rounding leaves in
+    # every entry is the mean of what is left.
+    deviations = x - x.mean(axis=1, keepdims=True)
+    deviations -= deviations.mean(axis=1, keepdims=True)
+    return deviations
 
 
 def scaled_down(x: Array) -> tuple[Any, Any]:
-    """Return x as numbers of at most 1 along the last axis, and the exponents that they lack."""
+    """Return x in a usual size along the last axis, and the exponents that it then lacks."""
     exponent = size_exponent(x)
-    return np.ldexp(x, -exponent), exponent
+    return (np.ldexp(x, -exponent) if exponent.any() else x), exponent
 
 
 def size_exponent(x: Array) -> Any:
-    """Return the binary exponent of the largest entry along the last axis, which is kept."""
-    return np.frexp(abs(x).max(axis=-1, keepdims=True, initial=0))[1]
+    """Return the binary exponent of the largest entry along the last axis, which is kept.
+
+    It is 0 for every usual size, 2^±100: a power of two changes no digit, but takes its time.
+    """
+    largest, lowest = (f(x, axis=-1, keepdims=True, initial=0) for f in (np.max, np.min))
+    exponent = np.frexp(np.maximum(largest, -lowest))[1]
+    return np.where(abs(exponent) <= 100, 0, exponent)
 
 
 def _divided(deviations: Array, exponent: Array, eps: float) -> Lanes:
     """Divide by √(mean square + ε) what is given times 2^-exponent."""
-    # Scaled to about 1, so that squares neither overflow nor vanish; but ε is scaled with them, and
-    # must not overflow where the deviations are tiny or zero.
-    lowest = (np.frexp(eps)[1] - 1000) // 2 if eps else -2200
-    own = np.where(deviations.any(axis=1, keepdims=True), size_exponent(deviations), -2200)
-    scale = np.maximum(exponent + own, lowest)
-    x, small = np.ldexp(deviations, exponent - scale), np.ldexp(eps, -2 * scale)
+    x, small, scale = deviations, np.float64(eps), exponent
+    if exponent.any() or eps < _LEAST_USUAL:
+        # Scaled to about 1, so that squares neither overflow nor vanish; but ε is scaled with them,
+        # and must not overflow where the deviations are tiny or zero.
+        lowest = (np.frexp(eps)[1] - 1000) // 2 if eps else -2200
+        own = np.frexp(abs(deviations).max(axis=1, keepdims=True))[1]
+        own = np.where(deviations.any(axis=1, keepdims=True), own, -2200)
+        scale = np.maximum(exponent + own, lowest)
+        x, small = np.ldexp(deviations, exponent - scale), np.ldexp(eps, -2 * scale)
     square = (x * x).mean(axis=1, keepdims=True) + small
-    root = np.sqrt(square)
-    return Lanes(deviations=x, root=root, exponent=scale, kept=small / square)
+    return Lanes(deviations=x, root=np.sqrt(square), exponent=scale, kept=small / square)

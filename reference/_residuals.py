@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from reference._blocks import Formula, averaged, elementwise, reduced
+from reference._blocks import Formula, averaged, elementwise, into, reduced_entries
 from reference._validate import Array, Reduction, reduction_name, sample_count
 
 
 def loss_of(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
     """Return the reduced losses ``formula(x, targets)``, rounded to the dtype of `x`."""
     sample_count(x.size, reduction_name(reduction))
-    losses = np.asarray(elementwise(formula, x, targets, dtype=np.dtype(np.float64)))
-    return reduced(losses, reduction, x.dtype)
+    return reduced_entries(into(formula), x, targets, reduction=reduction, dtype=x.dtype)
 
 
 def gradient_of(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:

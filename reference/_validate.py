@@ -168,8 +168,9 @@ def labels_of(value: object, z: Array, axis: int, name: str = "labels") -> Array
             f"{name} of dtype {weights.dtype} are probabilities and must have the shape {z.shape}, "
             f"got {weights.shape}; class indices must have an integer dtype"
         )
-    refuse(name, weights, ~np.isfinite(weights), "must be finite")
-    refuse(name, weights, weights < 0, "must be probabilities, which are not negative")
+    if weights.size and _bits(weights).max() > _bits(np.finfo(weights.dtype).max):
+        refuse(name, weights, ~np.isfinite(weights), "must be finite")
+        refuse(name, weights, weights < 0, "must be probabilities, which are not negative")
     return weights
 
 

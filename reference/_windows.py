@@ -59,7 +59,7 @@ def window_places(
 
 def gathered(x: Array, places: Array, outside: float) -> Array:
     """Return the entries of images (N, C, H, W) at the places, shape (N, C, *places.shape)."""
-    flat = x.reshape(*x.shape[:2], -1)
+    flat = x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
     padded = np.concatenate([flat, np.full((*x.shape[:2], 1), outside, x.dtype)], axis=2)
     return np.asarray(padded[:, :, places])
 

@@ -411,9 +411,13 @@ def _sigmoid_capped(x: Array, out: Array | None = None) -> Any:
 
 
 def _sigmoid_grad(x: Array, out: Array | None = None) -> Any:
-    # e/(1+e)² with the square multiplied out, which saves the rounding of 1+e; σ' is even.
+    # σ' is even: e^-|x| does not overflow.
     e = np.abs(x, out=out)
-    np.exp(np.negative(e, out=e), out=e)
+    return _sigmoid_slope(np.exp(np.negative(e, out=e), out=e))
+
+
+def _sigmoid_slope(e: Array) -> Any:
+    # e/(1+e)² with the square multiplied out, which saves the rounding of 1+e.
     square = 2 + e
     square *= e
     square += 1
@@ -424,8 +428,9 @@ def _sigmoid_grad(x: Array, out: Array | None = None) -> Any:
 def _tanh_grad(x: Array, out: Array | None = None) -> Any:
     # tanh'(x) = 4σ'(2x).  Where σ'(2x) is subnormal, 4σ' would multiply its rounding error; the
     # square of 1/cosh x = 2h/(1+h²), h = e^-|x|, does not.
-    slope = np.multiply(x, 2, out=out)
-    slope = _sigmoid_grad(slope, slope)
+    slope = np.abs(x, out=out)
+    slope *= -2
+    slope = _sigmoid_slope(np.exp(slope, out=slope))
     slope *= 4
     far = slope < 1e-300
     if np.count_nonzero(far):
@@ -449,8 +454,8 @@ def _softplus(x: Array, out: Array | None = None) -> Any:
     # From 37 on softplus rounds to x, and beyond 700 e^x overflows.
     y = np.exp(x, out=out)
     np.log1p(y, out=y)
-    far = x > 700
-    if np.count_nonzero(far):
+    if not x.max() <= 700:
+        far = x > 700
         y[far] = x[far]
     return y
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Interval
-from reference._products import product, wide
+from reference._products import product, product_by_rows, wide
 from reference._validate import Array, of_shape, real
 from reference.softmaxes import softmax, softmax_vjp
 
@@ -53,7 +53,7 @@ def attention(Q: Any, K: Any, V: Any) -> Array:
     Q, K, V = _arguments(Q, K, V)
     with np.errstate(all="ignore"):
         weights = softmax(_logits(wide(Q), wide(K)))
-        return np.asarray(product(weights, wide(V)).astype(Q.dtype))
+        return np.asarray(product_by_rows(weights, wide(V)).astype(Q.dtype))
 
 
 def attention_vjp(Q: Any, K: Any, V: Any, G: Any) -> tuple[Array, Array, Array]:
@@ -72,7 +72,8 @@ def attention_vjp(Q: Any, K: Any, V: Any, G: Any) -> tuple[Array, Array, Array]:
     Returns
     -------
     tuple of array
-        The gradients in `Q`, `K` and `V`, in their shapes and dtypes.
+        The gradients in `Q`, `K` and `V`, in their shapes and dtypes.  That of a query does not
+        depend on the other queries, to the last bit.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def _arguments(Q: Any, K: Any, V: Any) -> tuple[Array, Array, Array]:
 
 
 def _logits(Q: Array, K: Array) -> Any:
-    logits = product(Q, _transposed(K), 1 / math.sqrt(Q.shape[-1]))
+    logits = product_by_rows(Q, _transposed(K), 1 / math.sqrt(Q.shape[-1]))
     largest = np.finfo(np.float64).max
     return np.clip(logits, -largest, largest)
 
@@ -122,10 +123,10 @@ def _logits(Q: Array, K: Array) -> Any:
 def _attention_vjp(Q: Array, K: Array, V: Array, G: Array) -> tuple[Any, Any, Any]:
     logits, scale = _logits(Q, K), 1 / math.sqrt(Q.shape[-1])
     largest = np.finfo(np.float64).max
-    upstream = np.clip(product(G, _transposed(V)), -largest, largest)
+    upstream = np.clip(product_by_rows(G, _transposed(V)), -largest, largest)
     S = softmax_vjp(logits, upstream)
     dV = product(_transposed(softmax(logits)), G)
-    return product(S, K, scale), product(_transposed(S), Q, scale), dV
+    return product_by_rows(S, K, scale), product(_transposed(S), Q, scale), dV
 
 
 def _transposed(a: Array) -> Any:

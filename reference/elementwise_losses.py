@@ -20,7 +20,7 @@ from reference._blocks import (
     averaged,
     elementwise_into,
     exact_elementwise_into,
-    reduced,
+    reduced_entries,
 )
 from reference._validate import (
     Array,
@@ -258,17 +258,20 @@ def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> A
 
 def _loss(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
     sample_count(x.size, reduction_name(reduction))
-    losses = elementwise_into(formula, x, targets, dtype=np.dtype(np.float64))
-    return reduced(losses, reduction, x.dtype)
+    return reduced_entries(formula, x, targets, reduction=reduction, dtype=x.dtype)
 
 
 def _mean_of_huge(y: Array, targets: Array) -> Any:
     """Return the mean squared error where single squares overflow, and perhaps the mean does not."""
+    largest = max(float(max(a.max(), -a.min())) for a in (y, targets))
+    exponent = np.frexp(largest)[1]
+
+    def scaled_down(y: Array, t: Array, out: Array) -> Any:
+        return _squared_error(np.ldexp(y, -exponent), np.ldexp(t, -exponent), out)
+
+    mean = reduced_entries(scaled_down, y, targets, reduction="mean", dtype=np.dtype(np.float64))
     with np.errstate(all="ignore"):
-        exponent = np.frexp(max(abs(y).max(), abs(targets).max()))[1]
-        small = (np.ldexp(a.astype(np.float64), -exponent) for a in (y, targets))
-        losses = elementwise_into(_squared_error, *small, dtype=np.dtype(np.float64))
-        return np.ldexp(losses.mean(), 2 * exponent).astype(y.dtype)
+        return np.ldexp(mean, 2 * exponent).astype(y.dtype)
 
 
 def _gradient(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
@@ -298,11 +301,14 @@ def _binary_cross_entropy_at_ends(p: Array, y: Array, out: Array | None = None) 
 
 
 def _binary_cross_entropy_grad(p: Array, y: Array, out: Array | None = None) -> Any:
-    # (p−y)/(p(1−p)); in this order exactly 1/(1−p) for y = 0.
-    gradient = np.subtract(p, y, out=out)
-    gradient /= p
-    gradient /= 1 - p
-    return gradient
+    # (p−y)/(p(1−p)) = (p−y)/p + (p−y)/(1−p).  The two have one sign, and the rounding of 1−p counts
+    # in the second only, which is small where p is: 2.25 ulp at most, where a quotient has 3.
+    difference = np.subtract(p, y, out=out)
+    rest = 1 - p
+    np.divide(difference, rest, out=rest)
+    difference /= p
+    difference += rest
+    return difference
 
 
 def _binary_cross_entropy_grad_at_ends(p: Array, y: Array, out: Array | None = None) -> Any:
@@ -341,8 +347,8 @@ def _binary_cross_entropy_with_logits_grad(z: Array, y: Array, out: Array | None
     e *= 1 - y
     e -= y
     e /= denominator
-    far = z > 700
-    if np.count_nonzero(far):
+    if not z.max() <= 700:
+        far = z > 700
         tail = np.exp(-z[far])
         e[far] = (1 - y[far]) - tail / (1 + tail)
     return e

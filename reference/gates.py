@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Elementwise, Interval
-from reference._blocks import elementwise
+from reference._blocks import elementwise, elementwise_into
 from reference._normal import DENSITY, FARTHEST, gaussian, tail_ratio
 from reference._tails import times_exp, two_product, two_sum
 from reference._validate import Array, real
@@ -50,7 +50,7 @@ def silu(x: Any) -> Any:
     array([ 0.00000000e+00,  1.76159416e+00, -4.12230724e-08])
     """
     x = real("x", x)
-    return elementwise(_silu, x, dtype=x.dtype)
+    return elementwise_into(_silu, x, dtype=x.dtype)
 
 
 def silu_grad(x: Any) -> Any:
@@ -81,7 +81,7 @@ def silu_grad(x: Any) -> Any:
     array([ 5.00000000e-01,  1.09078425e+00, -3.91619187e-08])
     """
     x = real("x", x)
-    return elementwise(_silu_grad, x, dtype=x.dtype)
+    return elementwise_into(_silu_grad, x, dtype=x.dtype)
 
 
 def gelu(x: Any) -> Any:
@@ -243,7 +243,7 @@ def mish(x: Any) -> Any:
     array([ 0.00000000e+00,  1.94395896e+00, -4.12230724e-08])
     """
     x = real("x", x)
-    return elementwise(_mish, x, dtype=x.dtype)
+    return elementwise_into(_mish, x, dtype=x.dtype)
 
 
 def mish_grad(x: Any) -> Any:
@@ -274,24 +274,57 @@ def mish_grad(x: Any) -> Any:
     array([ 6.00000000e-01,  1.06931793e+00, -3.91619187e-08])
     """
     x = real("x", x)
-    return elementwise(_mish_grad, x, dtype=x.dtype)
+    return elementwise_into(_mish_grad, x, dtype=x.dtype)
 
 
-# The formulas.  Exponentials are taken of −|x|, so that none overflows, and |x| is capped where the
-# function has reached its limit, so that ±inf meets no zero.
+# The formulas.  A choice between two values for each entry costs as much as three exponentials, so
+# most have one expression for both signs; entries that it does not reach are mended afterwards, all
+# together.  In the others exponentials are taken of −|x|, so that none overflows, and |x| is capped
+# where the function has reached its limit, so that ±inf meets no zero.
 
 _CAP = 800.0
 
 
-def _silu(x: Array) -> Any:
-    # e^-x overflows from −709 on, where x·e^x is still a normal number.
-    capped = np.maximum(x, -_CAP)
-    return np.where(x < -680, times_exp(capped, capped), x / (1 + np.exp(-x)))
+def _silu(x: Array, out: Array | None = None) -> Any:
+    y = np.negative(x, out=out)
+    np.exp(y, out=y)
+    y += 1
+    return _with_left_tail(np.divide(x, y, out=y), x, factor=0)
 
 
-def _silu_grad(x: Array) -> Any:
-    a = np.minimum(abs(x), _CAP)
-    return _slope_of_gate(x, exponent=a, growth=a)
+def _silu_grad(x: Array, out: Array | None = None) -> Any:
+    # σ + x·σ' = e(1+e+x)/(1+e)², e = e^x.
+    y = np.exp(x, out=out)
+    square = _square_of_one_more(y)
+    growing = 1 + y
+    growing += x
+    y *= growing
+    y /= square
+    return _with_left_tail(_with_limit(y, x, 1.0), x, factor=1)
+
+
+def _square_of_one_more(e: Array) -> Any:
+    """Return (1+e)², without the rounding of 1+e."""
+    square = 2 + e
+    square *= e
+    square += 1
+    return square
+
+
+def _with_left_tail(y: Array, x: Array, factor: int) -> Any:
+    """Put (factor + x)·e^x where e^x nears the subnormal numbers, or e^-x the largest."""
+    if not x.min() >= -680:
+        far = x < -680
+        capped = np.maximum(x[far], -_CAP)
+        y[far] = times_exp(factor + capped, capped)
+    return y
+
+
+def _with_limit(y: Array, x: Array, limit: Array | float) -> Any:
+    """Put the limit, which has long been reached there, where powers of e^x may overflow."""
+    if not x.max() <= 100:
+        np.copyto(y, limit, where=x > 100)
+    return y
 
 
 def _slope_of_gate(x: Array, exponent: Any, growth: Any, lost: Any = 0.0) -> Any:
@@ -304,11 +337,9 @@ def _slope_of_gate(x: Array, exponent: Any, growth: Any, lost: Any = 0.0) -> Any
 
 
 def _gelu(x: Array) -> Any:
+    # x·Φ(x) is max(x, 0) − |x|·Φ(−|x|) for both signs.
     t = np.minimum(abs(x), FARTHEST)
-    ratio = tail_ratio(t)
-    return np.where(
-        x > 0, x * (1 - gaussian(ratio, t)), gaussian(np.maximum(x, -FARTHEST) * ratio, t)
-    )
+    return np.maximum(x, 0) - gaussian(t * tail_ratio(t), t)
 
 
 def _gelu_grad(x: Array) -> Any:
@@ -348,24 +379,32 @@ def _polynomial(t: Array) -> tuple[Any, Any, Any]:
     return w, -(w_low + t * inner_low), _LINEAR[0] + 3 * cubic
 
 
-def _mish(x: Array) -> Any:
-    # tanh(log(1+e^x)) = n/(n+2) with n = e^x(e^x+2); for x > 0 the fraction is divided by e^2x.
-    a = np.minimum(abs(x), _CAP)
-    e = np.exp(-a)
-    rising = (1 + 2 * e) / (1 + 2 * e * (1 + e))
-    falling = times_exp(np.maximum(x, -_CAP) * (2 + e) / (2 + e * (2 + e)), -a)
-    return np.where(x > 0, x * rising, falling)
+def _mish(x: Array, out: Array | None = None) -> Any:
+    # tanh(log(1+e^x)) = n/(n+2) with n = e^x(e^x+2).
+    y = np.exp(x, out=out)
+    more = y + 2
+    y *= more
+    np.add(y, 2, out=more)
+    y *= x
+    y /= more
+    return _with_left_tail(_with_limit(y, x, x), x, factor=0)
 
 
-def _mish_grad(x: Array) -> Any:
+def _mish_grad(x: Array, out: Array | None = None) -> Any:
     # w + 4x·e(1+e)/(n+2)², the second term being x·σ(x)(1−w²), over one denominator.
-    a = np.minimum(abs(x), _CAP)
-    e = np.exp(-a)
-    above = 1 + 2 * e * (1 + e)
-    rising = ((1 + 2 * e) * above + 4 * a * e * e * (1 + e)) / above**2
-    below = 2 + e * (2 + e)
-    falling = times_exp(((2 + e) * below - 4 * a * (1 + e)) / below**2, -a)
-    return np.where(x > 0, rising, falling)
+    y = np.exp(x, out=out)
+    growing = 1 + y
+    growing *= x
+    growing *= 4
+    more = y + 2
+    denominator = more * y
+    denominator += 2
+    more *= denominator
+    growing += more
+    y *= growing
+    denominator *= denominator
+    y /= denominator
+    return _with_left_tail(_with_limit(y, x, 1.0), x, factor=1)
 
 
 _X = (Argument("x", Interval(), ("n",)),)

@@ -29,7 +29,15 @@ from reference._blocks import (
     reduced,
     to_rows,
 )
-from reference._exponentials import RowSums, at, scaled, signed_row_sums, softmax_sums
+from reference._exponentials import (
+    RowSums,
+    at,
+    entries_at,
+    rest_sums,
+    scaled,
+    signed_row_sums,
+    softmax_sums,
+)
 from reference._validate import (
     Array,
     Reduction,
@@ -313,20 +321,20 @@ def _cross_entropy_soft_grad(p: Array, weights: Array, out: Array | None = None)
 
 
 def _softmax_cross_entropy_index(z: Array, labels: Array) -> Any:
-    return _index_loss(softmax_sums(z, labels), z, labels)
+    return _index_loss(rest_sums(z, labels), z, labels)
 
 
 def _softmax_cross_entropy_index_grad(
     z: Array, labels: Array, samples: int = 1, out: Array | None = None
 ) -> Any:
-    return _index_gradient(softmax_sums(z, labels, out), samples)
+    return _index_gradient(rest_sums(z, labels, out), samples)
 
 
 def _softmax_cross_entropy_index_with_grad(
     z: Array, labels: Array, losses: Array, samples: int = 1, out: Array | None = None
 ) -> Any:
     """Write the losses into their rows, of shape (r, 1), and return the gradient."""
-    sums = softmax_sums(z, labels, out)
+    sums = rest_sums(z, labels, out)
     losses[:, 0] = _index_loss(sums, z, labels)
     return _index_gradient(sums, samples)
 
@@ -352,7 +360,7 @@ def _index_gradient(sums: RowSums, samples: int) -> Any:
     divisor = sums.total * samples
     gradient = sums.terms
     gradient /= divisor
-    gradient[np.arange(len(gradient)), sums.apart] = -(sums.rest / divisor)[:, 0]
+    gradient.reshape(-1)[entries_at(sums.apart, gradient.shape[1])] = -(sums.rest / divisor)[:, 0]
     return gradient
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case
+from reference._blocks import columns
 from reference._domains import FarFromKinks, Signs
 from reference._residuals import gradient_of, loss_of
 from reference._validate import Array, Reduction, real, refuse, target_of
@@ -85,7 +86,9 @@ def hinge_grad(scores: Any, signs: Any, reduction: Reduction = "mean") -> Any:
 
 def _arguments(scores: Any, signs: Any) -> tuple[Array, Array]:
     y, s = real("scores", scores), real("signs", signs)
-    refuse("signs", s, abs(s) != 1, "must be -1 or 1 (2*labels - 1 for labels 0 and 1)")
+    flat = s.reshape(-1)
+    if any((abs(flat[part]) != 1).any() for part in columns(s.size)):
+        refuse("signs", s, abs(s) != 1, "must be -1 or 1 (2*labels - 1 for labels 0 and 1)")
     return y, target_of("signs", s, y, "scores")
 
 

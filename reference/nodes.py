@@ -354,9 +354,11 @@ def _backward(formula: Callable[[Array, Array], Any], x: Array, v: Any) -> Any:
 
 
 def in_dtype_of(x: Array, formula: Callable[..., Any], *operands: Any) -> Any:
-    """Return the formula's result in the dtype of `x`, without warnings."""
+    """Return the formula's result, never a part of an operand, in the dtype of `x`; nothing warns."""
     with np.errstate(all="ignore"):
-        return np.asarray(formula(*operands)).astype(x.dtype)[()]
+        result = np.asarray(formula(*operands))
+        shared = any(np.may_share_memory(result, a) for a in operands if isinstance(a, np.ndarray))
+        return result.astype(x.dtype, copy=shared)[()]
 
 
 def _non_negative(x: Any) -> Array:

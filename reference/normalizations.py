@@ -14,13 +14,22 @@ largest of its three terms.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gradcheck import Argument, Case, Interval
-from reference._blocks import by_rows, from_rows, to_rows
-from reference._lanes import LIFT, as_they_are, centred, mean_free, scaled_down, size_exponent
+from reference._blocks import by_rows, by_rows_into, from_rows, summed_rows, to_rows
+from reference._lanes import (
+    LIFT,
+    Lanes,
+    as_they_are,
+    centred,
+    mean_free,
+    scaled_down,
+    size_exponent,
+)
 from reference._validate import Array, of_shape, real
 
 
@@ -61,10 +70,13 @@ def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
     x, gamma, beta = _row_arguments(x, gamma, beta)
     eps = _epsilon(eps)
 
-    def formula(rows: Array) -> Any:
-        return mean_free(rows, eps).shares * gamma + beta
+    def formula(rows: Array, out: Array) -> Any:
+        y = mean_free(rows, eps).shares_into(out)
+        y *= gamma
+        y += beta
 
-    return _on_rows(formula, x, dtype=x.dtype)
+    rows = by_rows_into(formula, to_rows(x, x.ndim - 1), dtype=x.dtype)
+    return from_rows(rows, x.shape, x.ndim - 1)
 
 
 def layer_norm_vjp(
@@ -111,8 +123,13 @@ def layer_norm_vjp(
         return mean_free(rows, eps).pulled_back(centred(w * scale), exponent + more, fixed=2)
 
     dx = _on_rows(formula, x, v, dtype=x.dtype)
-    lifted = _on_rows(lambda rows: mean_free(rows, eps).lifted, x, dtype=np.dtype(np.float64))
-    return dx, _summed(v, lifted, gamma.dtype), _summed(v, None, beta.dtype)
+    exponent, upstream = _exponent_of(v), to_rows(v, v.ndim - 1)
+    dbeta = summed_rows(lambda rows: np.ldexp(rows, -exponent), upstream)
+    return (
+        dx,
+        _scale_gradient(lambda rows: mean_free(rows, eps), x, v, gamma.dtype),
+        _scaled_back(dbeta, exponent, beta.dtype),
+    )
 
 
 def rms_norm(x: Any, gamma: Any, eps: float = 1e-6) -> Array:
@@ -150,7 +167,13 @@ def rms_norm(x: Any, gamma: Any, eps: float = 1e-6) -> Array:
     """
     x, gamma, _ = _row_arguments(x, gamma, gamma)
     eps = _epsilon(eps)
-    return _on_rows(lambda rows: as_they_are(rows, eps).shares * gamma, x, dtype=x.dtype)
+
+    def formula(rows: Array, out: Array) -> Any:
+        y = as_they_are(rows, eps).shares_into(out)
+        y *= gamma
+
+    rows = by_rows_into(formula, to_rows(x, x.ndim - 1), dtype=x.dtype)
+    return from_rows(rows, x.shape, x.ndim - 1)
 
 
 def rms_norm_vjp(x: Any, gamma: Any, v: Any, eps: float = 1e-6) -> tuple[Array, Array]:
@@ -193,8 +216,7 @@ def rms_norm_vjp(x: Any, gamma: Any, v: Any, eps: float = 1e-6) -> tuple[Array, 
         return as_they_are(rows, eps).pulled_back(w * scale, exponent + more, fixed=1)
 
     dx = _on_rows(formula, x, v, dtype=x.dtype)
-    lifted = _on_rows(lambda rows: as_they_are(rows, eps).lifted, x, dtype=np.dtype(np.float64))
-    return dx, _summed(v, lifted, gamma.dtype)
+    return dx, _scale_gradient(lambda rows: as_they_are(rows, eps), x, v, gamma.dtype)
 
 
 def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
@@ -238,10 +260,12 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
     x, gamma, beta = _batch_arguments(x, gamma, beta)
     eps = _epsilon(eps)
 
-    def formula(columns: Array, scale: Array, shift: Array) -> Any:
-        return mean_free(columns, eps).shares * scale + shift
+    def formula(columns: Array, scale: Array, shift: Array, out: Array) -> Any:
+        y = mean_free(columns, eps).shares_into(out)
+        y *= scale
+        y += shift
 
-    columns = by_rows(formula, to_rows(x, 0), gamma[:, None], beta[:, None], dtype=x.dtype)
+    columns = by_rows_into(formula, to_rows(x, 0), gamma[:, None], beta[:, None], dtype=x.dtype)
     return from_rows(columns, x.shape, 0)
 
 
@@ -289,11 +313,22 @@ def batch_norm_vjp(
         (w, exponent), (scale, more) = scaled_down(upstream), scaled_down(gamma)
         return mean_free(columns, eps).pulled_back(centred(w) * scale, exponent + more, fixed=2)
 
-    dx = by_rows(formula, to_rows(x, 0), to_rows(v, 0), gamma[:, None], dtype=x.dtype)
-    lifted = by_rows(lambda c: mean_free(c, eps).lifted, to_rows(x, 0), dtype=np.dtype(np.float64))
-    lifted = from_rows(lifted, x.shape, 0)
-    dx = from_rows(dx, x.shape, 0)
-    return dx, _summed(v, lifted, gamma.dtype), _summed(v, None, beta.dtype)
+    columns, upstream, exponent = to_rows(x, 0), to_rows(v, 0), _exponent_of(v)
+
+    def scale_gradient(columns: Array, upstream: Array) -> Any:
+        return (mean_free(columns, eps).lifted * np.ldexp(upstream, -exponent)).sum(axis=1)
+
+    def shift_gradient(upstream: Array) -> Any:
+        return np.ldexp(upstream, -exponent).sum(axis=1)
+
+    dx = by_rows(formula, columns, upstream, gamma[:, None], dtype=x.dtype)
+    dgamma = by_rows(scale_gradient, columns, upstream, dtype=np.dtype(np.float64))
+    dbeta = by_rows(shift_gradient, upstream, dtype=np.dtype(np.float64))
+    return (
+        from_rows(dx, x.shape, 0),
+        _scaled_back(dgamma, exponent - LIFT, gamma.dtype),
+        _scaled_back(dbeta, exponent, beta.dtype),
+    )
 
 
 # --- arguments -----------------------------------------------------------------------------------
@@ -327,14 +362,25 @@ def _on_rows(formula: Any, *arrays: Array, dtype: np.dtype[Any]) -> Array:
     return from_rows(by_rows(formula, *rows, dtype=dtype), shape, len(shape) - 1)
 
 
-def _summed(v: Array, lifted: Array | None, dtype: np.dtype[Any]) -> Array:
-    """Return Σ v·x̂ over all axes but the last, or Σ v if there is no x̂."""
+def _scale_gradient(
+    standardized: Callable[[Array], Lanes], x: Array, v: Array, dtype: np.dtype[Any]
+) -> Array:
+    """Return Σ v·x̂ over all axes but the last."""
+    exponent = _exponent_of(v)
+
+    def terms(rows: Array, upstream: Array) -> Any:
+        return standardized(rows).lifted * np.ldexp(upstream, -exponent)
+
+    total = summed_rows(terms, to_rows(x, x.ndim - 1), to_rows(v, v.ndim - 1))
+    return _scaled_back(total, exponent - LIFT, dtype)
+
+
+def _exponent_of(v: Array) -> int:
+    return int(size_exponent(v.reshape(-1))[0])
+
+
+def _scaled_back(total: Array, exponent: int, dtype: np.dtype[Any]) -> Array:
     with np.errstate(all="ignore"):
-        exponent = size_exponent(v.reshape(-1))
-        terms = np.ldexp(v.astype(np.float64), -exponent)
-        if lifted is not None:
-            terms, exponent = terms * lifted, exponent - LIFT
-        total = terms.sum(axis=tuple(range(v.ndim - 1)))
         return np.asarray(np.ldexp(total, exponent).astype(dtype))
 
 

@@ -74,6 +74,16 @@ def binary_loss(p: Any, y: Any) -> Any:
     return -(y * np.log(p) + (1 - y) * np.log(1 - p))
 
 
+def silu_grad(x: Any) -> Any:
+    s = sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+def layer_norm(x: Any, gamma: Any, beta: Any) -> Any:
+    mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
+    return gamma * (x - mean) / np.sqrt(variance + 1e-5) + beta
+
+
 def textbook() -> Peers:
     return {
         "sigmoid": sigmoid,
@@ -93,11 +103,18 @@ def textbook() -> Peers:
         "softmax_jacobian": lambda z: jacobian(softmax(z)),
         "softmax_vjp": lambda z, v: vjp(softmax(z), v),
         "softmax_cross_entropy_with_grad": fused,
+        "silu": lambda x: x * sigmoid(x),
+        "silu_grad": silu_grad,
+        "mish": lambda x: x * np.tanh(np.log(1 + np.exp(x))),
+        "layer_norm": layer_norm,
     }
 
 
 def scipy_peers() -> Peers:
     from scipy import special
+
+    def normal_cdf(x: Any) -> Any:
+        return 0.5 * (1 + special.erf(x / np.sqrt(2)))
 
     def with_grad(z: Any, labels: Any) -> Any:
         rows = np.arange(len(z))
@@ -122,6 +139,8 @@ def scipy_peers() -> Peers:
         "softmax_jacobian": lambda z: jacobian(special.softmax(z)),
         "softmax_vjp": lambda z, v: vjp(special.softmax(z, axis=-1), v),
         "softmax_cross_entropy_with_grad": with_grad,
+        "gelu": lambda x: x * normal_cdf(x),
+        "gelu_grad": lambda x: normal_cdf(x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi),
     }
 
 
@@ -177,6 +196,12 @@ def torch_peers() -> Peers:
         "log_softmax": value(lambda z: torch.log_softmax(z, -1)),
         "softmax_vjp": product,
         "softmax_cross_entropy_with_grad": with_grad,
+        "silu": value(F.silu),
+        "silu_grad": slope(F.silu),
+        "mish": value(F.mish),
+        "gelu": value(F.gelu),
+        "gelu_grad": slope(F.gelu),
+        "layer_norm": value(lambda x, gamma, beta: F.layer_norm(x, gamma.shape, gamma, beta)),
     }
 
 
@@ -208,6 +233,11 @@ def jax_peers() -> Peers:
         "softmax_jacobian": compiled(jax.jacrev(nn.softmax)),
         "softmax_vjp": compiled(lambda z, v: jax.vjp(nn.softmax, z)[1](v)[0]),
         "softmax_cross_entropy_with_grad": compiled(jax.value_and_grad(loss)),
+        "silu": compiled(nn.silu),
+        "silu_grad": slope(nn.silu),
+        "mish": compiled(nn.mish),
+        "gelu": compiled(lambda x: nn.gelu(x, approximate=False)),
+        "gelu_grad": slope(lambda x: nn.gelu(x, approximate=False)),
     }
 
 
@@ -218,7 +248,7 @@ def ours() -> Peers:
 
     return {
         name: each(name) if name.startswith(("binary", "squared")) else getattr(reference, name)
-        for name in textbook()
+        for name in (*textbook(), "gelu", "gelu_grad")
     }
 
 
@@ -330,6 +360,10 @@ def tasks(dtype: type) -> Iterable[tuple[str, str, tuple[np.ndarray, ...]]]:
         for suffix in ("", "_grad"):
             first = p if name == "binary_cross_entropy" else x
             yield f"{name}{suffix} 1e6", name + suffix, (first, y)
+    for name in ("silu", "silu_grad", "mish", "gelu", "gelu_grad"):
+        yield f"{name} 1e6", name, (x,)
+    one, zero = np.ones(1000, dtype), np.zeros(1000, dtype)
+    yield "layer_norm 1000×1000", "layer_norm", (x.reshape(1000, 1000), one, zero)
     for shape in ((64, 10), (128, 1000), (4096, 1000)):
         z = (4 * rng.standard_normal(shape)).astype(dtype)
         labels = rng.integers(0, shape[1], shape[0])

@@ -1,7 +1,6 @@
 """Properties of softmax, log-softmax and log-sum-exp that hold whatever the formula."""
 
 import math
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -260,8 +259,8 @@ def test_a_long_row_whose_start_is_unlike_the_rest(start: float) -> None:
     """Its first part, of little weight, holds entries far away from the mean of the others."""
     n, rng = 200_000, np.random.default_rng(10)
     z, v = rng.standard_normal(n), rng.standard_normal(n)
-    z[:70_000] -= 60
-    v[:70_000] += start
+    z[:140_000] -= 60
+    v[:140_000] += start
     p = np.exp(z.astype(np.longdouble))
     p /= p.sum()
     drift = (p * (v - v[-1])).sum()
@@ -269,31 +268,3 @@ def test_a_long_row_whose_start_is_unlike_the_rest(start: float) -> None:
     unit = 2.0**-52 * (np.abs(truth) + mean_distance)
     assert np.all(np.abs(reference.log_softmax_jvp(z, v) - truth) <= 16 * unit)
     assert np.all(np.abs(reference.softmax_vjp(z, v) - p * truth) <= 16 * p * unit)
-
-
-@pytest.mark.parametrize(
-    "name", ["softmax", "log_softmax", "softmax_vjp", "log_softmax_vjp", "log_softmax_jvp"]
-)
-@pytest.mark.parametrize("shape", [(1, 10**6), (1000, 1000)])
-def test_nothing_larger_than_a_few_blocks_beside_the_result(
-    name: str, shape: tuple[int, int]
-) -> None:
-    """In float64; a block is half a megabyte, the result eight."""
-    z, v = 4 * np.random.default_rng(2).standard_normal((2, *shape))
-    assert peak_beside_result(name, *((z, v) if name in PRODUCTS else (z,))) < 2**21 + 2**20
-
-
-def test_a_batch_of_jacobians_is_computed_in_small_blocks() -> None:
-    """400 Jacobians of 100 × 100: beside the result, a megabyte is in use and not another 32."""
-    z = np.random.default_rng(1).standard_normal((400, 100))
-    assert peak_beside_result("softmax_jacobian", z) < 2**21
-
-
-def peak_beside_result(name: str, *arguments: np.ndarray) -> int:
-    tracemalloc.start()
-    try:
-        result = getattr(reference, name)(*arguments)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    return int(peak) - int(result.nbytes)

@@ -133,15 +133,24 @@ def test_a_large_value_is_weighted_without_overflow() -> None:
     np.testing.assert_allclose(reference.attention(q, k, v), v[:1], rtol=1e-15)
 
 
-def test_leading_axes_are_independent() -> None:
-    rng = np.random.default_rng(8)
-    q, k, v, g = (rng.standard_normal((2, 3, *s)) for s in ((4, 5), (6, 5), (6, 2), (4, 2)))
+@pytest.mark.parametrize(
+    ("n", "m", "d", "e"), [(1, 3, 2, 2), (5, 7, 3, 4), (64, 64, 64, 64), (100, 37, 16, 8)]
+)
+def test_a_query_does_not_see_its_neighbours(n: int, m: int, d: int, e: int) -> None:
+    """To the last bit: alone, among a few and among all; and so each matrix of a stack."""
+    rng = np.random.default_rng(n)
+    q, k, v, g = (rng.standard_normal((3, *s)) for s in ((n, d), (m, d), (m, e), (n, e)))
     y, gradients = reference.attention(q, k, v), reference.attention_vjp(q, k, v, g)
-    for at in np.ndindex(2, 3):
-        np.testing.assert_allclose(y[at], reference.attention(q[at], k[at], v[at]), rtol=1e-13)
+    for at in range(3):
         alone = reference.attention_vjp(q[at], k[at], v[at], g[at])
         for together, single in zip(gradients, alone, strict=True):
-            np.testing.assert_allclose(together[at], single, rtol=1e-11, atol=1e-14)
+            np.testing.assert_array_equal(together[at], single)
+        for i in rng.integers(0, n, 5):
+            for few in (slice(i, i + 1), slice(max(0, i - 2), i + 3)):
+                some = reference.attention(q[at, few], k[at], v[at])
+                np.testing.assert_array_equal(some, y[at, few])
+                dq = reference.attention_vjp(q[at, few], k[at], v[at], g[at, few])[0]
+                np.testing.assert_array_equal(dq, gradients[0][at, few])
 
 
 def test_nan_stays_in_its_query() -> None:

@@ -247,3 +247,32 @@ def test_convolution_errors() -> None:
         reference.conv2d(x, w, b, stride=0)
     with pytest.raises(ValueError, match="G must have the shape"):
         reference.conv2d_vjp(x, w, b, np.ones((1, 4, 3, 3)))
+
+
+@pytest.mark.parametrize(
+    "shapes", [((6, 3, 9, 8), (5, 3, 3, 3)), ((4, 16, 32, 32), (32, 16, 3, 3))]
+)
+def test_an_image_does_not_see_its_neighbours(shapes: tuple[tuple[int, ...], ...]) -> None:
+    """To the last bit: convolved alone, with one other and with all."""
+    rng = np.random.default_rng(12)
+    x, w = (rng.standard_normal(shape) for shape in shapes)
+    b = rng.standard_normal(len(w))
+    y = reference.conv2d(x, w, b, padding=1)
+    G = rng.standard_normal(y.shape)
+    dx = reference.conv2d_vjp(x, w, b, G, padding=1)[0]
+    for i in range(len(x)):
+        for few in (slice(i, i + 1), slice(i, i + 2)):
+            np.testing.assert_array_equal(reference.conv2d(x[few], w, b, padding=1), y[few])
+            down = reference.conv2d_vjp(x[few], w, b, G[few], padding=1)[0]
+            np.testing.assert_array_equal(down, dx[few])
+
+
+def test_no_images() -> None:
+    x, w, b = np.ones((0, 2, 4, 4)), np.ones((3, 2, 2, 2)), np.ones(3)
+    y = reference.conv2d(x, w, b)
+    assert y.shape == (0, 3, 3, 3)
+    dx, dw, db = reference.conv2d_vjp(x, w, b, y)
+    assert dx.shape == x.shape
+    assert not dw.any()
+    assert not db.any()
+    assert reference.max_pool2d_vjp(x, reference.max_pool2d(x)).shape == x.shape

@@ -187,6 +187,26 @@ def test_only_its_own_lane_becomes_nan(name: str) -> None:
 
 
 @every_layer
+def test_a_lane_does_not_see_its_neighbours(name: str, dtype: type) -> None:
+    """To the last bit, alone and beside lanes that have to be scaled: huge, tiny, zero, constant."""
+    rng = np.random.default_rng(11)
+    sizes = 10.0 ** rng.choice([0.0, -2.0, 3.0, 300.0, -310.0, 40.0], 60)
+    with np.errstate(all="ignore"):
+        x, v = (sizes[:, None] * rng.standard_normal((2, 60, 9))).astype(dtype)
+    x[::7], v[::11], x[::13] = 0, 0, 3
+    x, v = (np.nan_to_num(a) for a in (x, v))
+    one, zero = np.ones(9, dtype), np.zeros(9, dtype)
+    if name == "batch_norm":
+        one, zero, x, v = np.ones(60, dtype), np.zeros(60, dtype), x.T, v.T
+    y, dx = call(name, x, one, zero), call(name, x, one, zero, v)[0]
+    for k in range(60):
+        lane = (slice(None), [k]) if name == "batch_norm" else [k]
+        few = (one[[k]], zero[[k]]) if name == "batch_norm" else (one, zero)
+        np.testing.assert_array_equal(call(name, x[lane], *few), y[lane])
+        np.testing.assert_array_equal(call(name, x[lane], *few, v[lane])[0], dx[lane])
+
+
+@every_layer
 @pytest.mark.parametrize("eps", [0.0, 1e-5, 1e300])
 def test_scale_without_eps(name: str, eps: float) -> None:
     """With ε = 0 the scale of x does not matter, down to the subnormals; a huge ε gives zero."""
