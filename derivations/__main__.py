@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from derivations.plan import Plan
     from derivations.report import ReportData, Selection
 
-OK, PROBLEMS, USAGE = 0, 1, 2
+OK, PROBLEMS, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """\
 exit status: 0 everything is as it should be; 1 a claim is refuted that is not known to be wrong, a
-claim known to be wrong is not refuted, something is undecided, or code and derivation disagree; 2
-wrong usage.
+claim known to be wrong is not refuted, something is undecided, code and derivation disagree, or the
+work broke off; 2 wrong usage; 130 interrupted.
 """
 
 
@@ -40,8 +40,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] == ["derive"]:
-        return _derive(arguments[1:])
+    run = _derive if arguments[:1] == ["derive"] else _report
+    try:
+        return run(arguments[1:] if run is _derive else arguments)
+    except (SystemExit, BrokenPipeError):
+        raise  # argparse has said what is wrong; a reader who has seen enough is no error
+    except KeyboardInterrupt:
+        print("python -m derivations: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BaseException as error:  # noqa: BLE001  # people get a sentence, never a traceback
+        return _broken_off(error)
+
+
+def _broken_off(error: BaseException) -> int:
+    """Say that something of ours is wrong, and return the exit status."""
+    what = f"{type(error).__name__}: {error}"
+    print(
+        f"python -m derivations: error: the work broke off, {what}\n"
+        "That is a mistake of this package, not of what was asked for; please report it with the "
+        "command.",
+        file=sys.stderr,
+    )
+    return PROBLEMS
+
+
+def _report(arguments: Sequence[str]) -> int:
+    """Examine claims and functions, and write the report."""
     options = _parser().parse_args(arguments)
     # Only now: the derivations take a second to import, and ``--help`` should not.
     from derivations import render
@@ -220,6 +244,8 @@ def _say_where(verdict: str, problems: Sequence[str], path: Path) -> None:
 
 
 if __name__ == "__main__":
+    # SymPy's cache of 1000 results forgets what the next derivation asks for again: a sixth slower.
+    os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
     try:
         status = main()
         sys.stdout.flush()

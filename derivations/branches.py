@@ -8,26 +8,36 @@ formulas in the code, not their rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
 
 from derivations.calculus import sdiff
-from derivations.choices import Choice, resolved
-from derivations.kernels import rational
+from derivations.choices import Choice, Outcomes, Picks, resolved
+from derivations.exclusions import exclusions
+from derivations.kernels import rational, witness
 from derivations.order import Condition, Order
 from derivations.records import Evidence, Standing
-from derivations.regions import Sample, all_symbols
+from derivations.regions import Reach, Sample
 from derivations.renaming import renaming
-from derivations.standins import passing_symbols
+from derivations.standins import Replacement, passing_symbols
 from derivations.traced import Objects
 from derivations.tracing import Run, runs, symbols
 
 _POINTS, _TRIES = 60, 400  # to see that paths are inhabited; to find where entries are wrong
+_QUICK = 2  # tries, where a miss costs time only
 _METHOD = "symbolic execution of the code, rational normal form"
+
+
+class Constants(Protocol):
+    """What knows the symbols that stand for any number."""
+
+    @property
+    def symbols(self) -> list[sp.Symbol]:
+        """The symbols, once the code was run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +62,20 @@ class Code:
         Which inputs are differentiated.
     assumed : tuple of Condition
         The region that the proof is for, where it is not everything.
+    largest_exponent : int or None
+        The binary exponents that the code asks for lie below it in absolute value; part of the
+        region.
     region : str
         The region in words.
     translated : Mapping of sympy.Symbol to sympy.Expr
         The kernel is shown every symbol s here as s − g, g an expression in other symbols, none of
         which is translated by what s is in.  Such a change of coordinates reaches every point, and
         makes short what is long: the argument x·W + b of an activation becomes b.
+    core : tuple of Replacement
+        What is exact, or any number, in place of what the code computes.
+    constants : Constants or None
+        Has the symbols that `core` put in place of numbers that the code computes from its inputs;
+        the value must not depend on them, which is proved as well.
     """
 
     name: str
@@ -67,8 +85,11 @@ class Code:
     inputs: tuple[Objects, ...]
     argnums: tuple[int, ...] = (0,)
     assumed: tuple[Condition, ...] = ()
+    largest_exponent: int | None = None
     region: str = "every branch"
     translated: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    core: tuple[Replacement, ...] = ()
+    constants: Constants | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +121,7 @@ class _Tally:
 
     proved: set[tuple[sp.Expr, ...]] = field(default_factory=set)  # but for the names
     settled: set[tuple[Any, ...]] = field(default_factory=set)
+    needed: set[Choice] = field(default_factory=set)
     exactly: set[tuple[sp.Expr, ...]] = field(default_factory=set)
     slopes: dict[tuple[sp.Expr, sp.Symbol], sp.Expr] = field(default_factory=dict)
     conditions: dict[sp.Expr, None] = field(default_factory=dict)
@@ -129,9 +151,10 @@ def prove(code: Code) -> Evidence:
     'proved for the code'
     """
     tally = _Tally()
-    with passing_symbols():
+    with passing_symbols(code.core):
         traced = list(_traced(code))
-    sample = Sample(_inputs(code, traced[0][0]), traced[0][0].path.picks, _POINTS)
+    path = traced[0][0].path
+    sample = Sample(_inputs(code, traced[0][0]), path.picks, _POINTS, path.scales)
     empty = [next(sample.points(run.conditions), None) is None for run, _ in traced]
     tally.paths, tally.inhabited = len(traced), empty.count(False)
     undecided: Evidence | None = None
@@ -146,26 +169,34 @@ def prove(code: Code) -> Evidence:
             undecided = undecided or trouble
             if undecided is not None and empty[k]:
                 return undecided
-    return undecided or _proved(code, tally)
+    return undecided or _proved(code, tally, [run for run, _ in traced])
 
 
 def _inputs(code: Code, run: Run) -> set[sp.Symbol]:
-    """Return the symbols of the inputs and of the cotangent."""
+    """Return the symbols of the inputs, of the cotangent and of what stands in for constants."""
     arrays = [x for x in code.inputs if x.dtype == object]
     cotangent = symbols("v", run.outputs[0].shape)
-    return {s for x in (*arrays, cotangent) for e in x.ravel() for s in e.free_symbols}
+    named = {s for x in (*arrays, cotangent) for e in x.ravel() for s in e.free_symbols}
+    reach = Reach(run.path.picks, run.path.scales)
+    return named.union(*(reach.of(e) for output in run.outputs for e in output.ravel()))
 
 
-def _proved(code: Code, tally: _Tally) -> Evidence:
+def _proved(code: Code, tally: _Tally, traced: Sequence[Run]) -> Evidence:
     shapes = ", ".join(str(x.shape) for x in code.inputs)
     detail = (
         f"{code.name} on shapes {shapes}: {tally.paths} paths, {tally.inhabited} with a sample "
         f"point, {tally.entries} entries in {tally.cases} cases, {len(tally.proved)} of them "
         "different"
     )
-    if tally.conditions:
-        detail += f"; where {', '.join(f'{c} ≠ 0' for c in tally.conditions)}"
-    return Evidence(Standing.PROVED_CODE, _METHOD, code.region, detail)
+    return Evidence(
+        Standing.PROVED_CODE,
+        _METHOD,
+        code.region,
+        detail,
+        exclusions(
+            code.region, bool(code.assumed or code.largest_exponent), traced, tally.conditions
+        ),
+    )
 
 
 def _traced(code: Code) -> Iterator[tuple[Run, list[_Entry]]]:
@@ -176,19 +207,23 @@ def _traced(code: Code) -> Iterator[tuple[Run, list[_Entry]]]:
         def with_jacobian(*inputs: Any) -> tuple[Any, ...]:
             return code.value(*inputs), jacobian(*inputs)
 
-        for run in runs(with_jacobian, code.inputs, code.assumed):
+        for run in _runs(code, with_jacobian):
             yield run, list(_jacobian_entries(code, run))
         return
     assert code.vjp is not None
     vjp = code.vjp
-    first = next(runs(lambda *inputs: (code.value(*inputs),), code.inputs, code.assumed))
+    first = next(_runs(code, lambda *inputs: (code.value(*inputs),)))
     v = symbols("v", first.outputs[0].shape)
 
     def with_vjp(*inputs: Any) -> tuple[Any, ...]:
         return code.value(*inputs[:-1]), *vjp(*inputs)
 
-    for run in runs(with_vjp, (*code.inputs, v), code.assumed):
+    for run in _runs(code, with_vjp, v):
         yield run, list(_vjp_entries(code, run, v))
+
+
+def _runs(code: Code, function: Callable[..., tuple[Any, ...]], *more: Objects) -> Iterator[Run]:
+    return runs(function, (*code.inputs, *more), code.assumed, code.largest_exponent)
 
 
 def _jacobian_entries(code: Code, run: Run) -> Iterator[_Entry]:
@@ -205,17 +240,40 @@ def _vjp_entries(code: Code, run: Run, v: Objects) -> Iterator[_Entry]:
     value, *claimed = run.outputs
     if len(claimed) != len(code.argnums):
         raise ValueError(f"{code.name}: {len(claimed)} gradients for {len(code.argnums)} arguments")
-    terms = [
-        (weight, y, all_symbols(y, run.path.picks))
-        for weight, y in zip(v.ravel(), value.ravel(), strict=True)
-    ]
+    reach = Reach(run.path.picks, run.path.scales)
+    terms = [(weight, _terms(y, reach)) for weight, y in zip(v.ravel(), value.ravel(), strict=True)]
     for argnum, gradient in zip(code.argnums, claimed, strict=True):
         _check_shape(code, gradient, code.inputs[argnum].shape)
         for place, variable in np.ndenumerate(code.inputs[argnum]):
-            (symbol,) = variable.free_symbols
-            used = [(weight, y) for weight, y, inside in terms if symbol in inside]
-            weights, values = zip(*used, strict=True) if used else ((), ())
-            yield _Entry(str(place), gradient[place], weights, values, variable)
+            yield _entry_of(str(place), gradient[place], variable, terms)
+    for symbol in code.constants.symbols if code.constants is not None else ():
+        entry = _entry_of(str(symbol), sp.Integer(0), symbol, terms)
+        if entry.values:
+            yield entry
+
+
+def _terms(value: sp.Expr, reach: Reach) -> list[tuple[sp.Expr, frozenset[sp.Symbol]]]:
+    """Return a value as a sum of terms, each with all symbols that it depends on."""
+    factor, rest = value.as_coeff_Mul()
+    parts = [factor * part for part in sp.Add.make_args(rest)]
+    return [(part, reach.of(part)) for part in parts]
+
+
+def _entry_of(
+    place: str,
+    claimed: sp.Expr,
+    variable: sp.Expr,
+    terms: Sequence[tuple[sp.Expr, list[tuple[sp.Expr, frozenset[sp.Symbol]]]]],
+) -> _Entry:
+    """Return an entry with those terms of the values that depend on its variable."""
+    (symbol,) = variable.free_symbols
+    used = []
+    for weight, parts in terms:
+        inside = [part for part, symbols_inside in parts if symbol in symbols_inside]
+        if inside:
+            used.append((weight, sp.Add(*inside)))
+    weights, values = zip(*used, strict=True) if used else ((), ())
+    return _Entry(place, claimed, weights, values, variable)
 
 
 def _check_shape(code: Code, gradient: Objects, shape: tuple[int, ...]) -> None:
@@ -228,21 +286,26 @@ def _check_shape(code: Code, gradient: Objects, shape: tuple[int, ...]) -> None:
 def _examined(code: Code, run: Run, entry: _Entry, tally: _Tally) -> Evidence | None:
     """Return why an entry is not proved in every case; None if it is."""
     undecided = None
-    search = _Search(run, entry, tally.settled)
+    search = _Search(run, entry, tally.settled, tally.needed)
     for case in search.cases():
         tally.cases += 1
         claimed, *values = case.expressions
         true = _slope(entry, values, tally)
+        is_open = search.is_open(case)
+        if is_open and witness.find(claimed - true, _QUICK) is not None:
+            search.unsettled += 1  # not the same for any constants: no use to ask the kernel
+            continue
         decision = _decision(code, claimed, true, tally)
         if decision.kind == "proved":
             continue
         search.unsettled += 1
-        conditions = _conditions(run, case)
-        if Order(conditions).consistent:
-            trouble = _trouble(code, run, entry, conditions, claimed - true, decision.reason)
-            if trouble.standing is Standing.REFUTED:
-                return trouble
-            undecided = trouble
+        if is_open or not _possible(run, case.outcomes):
+            continue
+        conditions = _conditions(run, case.outcomes)
+        trouble = _trouble(code, run, entry, conditions, claimed - true, decision.reason)
+        if trouble.standing is Standing.REFUTED:
+            return trouble
+        undecided = trouble
     return undecided
 
 
@@ -266,6 +329,8 @@ class _Search:
         What is claimed.
     settled : set of tuple
         Proved whatever was chosen before, on this path or another: not gone into again.
+    needed : set of Choice
+        Those that were once left open in vain: they are made at once.
     unsettled : int
         How many combinations could not be proved.
     """
@@ -273,35 +338,90 @@ class _Search:
     run: Run
     entry: _Entry
     settled: set[tuple[Any, ...]]
+    needed: set[Choice]
     unsettled: int = 0
+    varying: dict[sp.Symbol, bool] = field(default_factory=dict)
 
     def cases(self) -> Iterator[_Case]:
-        """Yield every combination; who finds it unproved says so before asking for the next."""
+        """Yield every combination; who finds it unproved says so before asking for the next.
+
+        Choices of numbers that do not depend on the variable stay open at first: such a number is a
+        constant, and what holds for any constant holds whatever is chosen.
+        """
         return self._cases(_Case((self.entry.claimed, *self.entry.values), {}))
+
+    def is_open(self, case: _Case) -> bool:
+        """Whether a combination leaves choices open; if so, they are made next."""
+        return bool(_opened(case.expressions, self.run.path.picks))
 
     def _cases(self, case: _Case) -> Iterator[_Case]:
         key = self.entry.variable, self.entry.weights, case.expressions
         if key in self.settled:
             return
-        picks, before = self.run.path.picks, self.unsettled
-        opened = {picks[s].choice for e in case.expressions for s in e.free_symbols if s in picks}
+        before = self.unsettled
+        opened = {self._choice(s) for e in case.expressions for s in self._varying(e)}
         if opened:
-            choice = min(opened, key=lambda c: c.number)
-            for k in range(len(choice.alternatives)):
-                outcomes, memo = {**case.outcomes, choice: k}, {}  # type: ignore[var-annotated]
-                chosen = tuple(resolved(e, picks, outcomes, memo) for e in case.expressions)
-                yield from self._cases(_Case(chosen, outcomes))
+            yield from self._made(case, opened)
         else:
             yield case
+            opened = _opened(case.expressions, self.run.path.picks)
+            if self.unsettled > before and opened:
+                self.unsettled = before
+                self.needed |= opened
+                yield from self._made(case, opened)
         if self.unsettled == before:
             self.settled.add(key)
 
+    def _made(self, case: _Case, opened: set[Choice]) -> Iterator[_Case]:
+        """Yield every combination with the first of some choices made."""
+        choice = min(opened, key=lambda c: c.number)
+        for k in range(len(choice.alternatives)):
+            outcomes, memo = {**case.outcomes, choice: k}, {}  # type: ignore[var-annotated]
+            picks = self.run.path.picks
+            chosen = tuple(resolved(e, picks, outcomes, memo) for e in case.expressions)
+            yield from self._cases(_Case(chosen, outcomes))
 
-def _conditions(run: Run, case: _Case) -> list[Condition]:
+    def _choice(self, symbol: sp.Symbol) -> Choice:
+        return self.run.path.picks[symbol].choice
+
+    def _varying(self, expression: sp.Expr) -> list[sp.Symbol]:
+        """Return the symbols of choices among numbers that depend on the variable."""
+        picks = self.run.path.picks
+        inside = (s for s in expression.free_symbols if s in picks)
+        return [s for s in inside if self._choice(s) in self.needed or self._depends(s)]
+
+    def _depends(self, symbol: sp.Symbol) -> bool:
+        if symbol not in self.varying:
+            (variable,) = self.entry.variable.free_symbols
+            inner = (s for e in self.run.path.picks[symbol].expressions for s in e.free_symbols)
+            self.varying[symbol] = any(
+                s == variable or (s in self.run.path.picks and self._depends(s)) for s in inner
+            )
+        return self.varying[symbol]
+
+
+def _possible(run: Run, outcomes: Outcomes) -> bool:
+    """Whether a path can be taken with these choices made, as far as `Order` can tell."""
+    conditions = _conditions(run, outcomes)
+    if not Order(conditions).consistent:
+        return False
+    opened = _opened([c.difference for c in conditions], run.path.picks)
+    if not opened:
+        return True
+    choice = min(opened, key=lambda c: c.number)
+    return any(_possible(run, {**outcomes, choice: k}) for k in range(len(choice.alternatives)))
+
+
+def _opened(expressions: Iterable[sp.Expr], picks: Picks) -> set[Choice]:
+    """Return the choices that expressions hang on."""
+    return {picks[s].choice for e in expressions for s in e.free_symbols if s in picks}
+
+
+def _conditions(run: Run, outcomes: Outcomes) -> list[Condition]:
     """Return what holds where a path is taken and some more choices are made."""
     memo: dict[sp.Expr, sp.Expr] = {}
-    taken = {**run.path.outcomes, **case.outcomes}
-    made = [part for choice, k in case.outcomes.items() for part in choice.alternatives[k]]
+    taken = {**run.path.outcomes, **outcomes}
+    made = [part for choice, k in outcomes.items() for part in choice.alternatives[k]]
     return [
         Condition(resolved(c.difference, run.path.picks, taken, memo), c.holds)
         for c in (*run.conditions, *made)
@@ -332,7 +452,7 @@ def _decision(code: Code, claimed: sp.Expr, true: sp.Expr, tally: _Tally) -> rat
     if pair in tally.proved:
         tally.exactly.add(exactly)
         return rational.Decision("proved")
-    decision = rational.decide(*pair)
+    decision = rational.prove(*pair)
     if decision.kind == "proved":
         tally.exactly.add(exactly)
         tally.proved.add(pair)
@@ -352,12 +472,9 @@ def _trouble(
     """Return what is wrong with an entry, with a point where there is one."""
     shown = " and ".join(dict.fromkeys(map(str, conditions))) or "no branch is taken"
     where = f"{code.name} where {shown}, entry {entry.place}"
-    named = {
-        s
-        for e in (residual, *(c.difference for c in conditions))
-        for s in all_symbols(e, run.path.picks)
-    }
-    point = Sample(named, run.path.picks, _TRIES).separating(conditions, residual)
+    reach = Reach(run.path.picks, run.path.scales)
+    named = {s for e in (residual, *(c.difference for c in conditions)) for s in reach.of(e)}
+    point = Sample(named, run.path.picks, _TRIES, run.path.scales).separating(conditions, residual)
     if point is not None:
         detail = f"{where}: {str(point).replace('before − after', 'claimed − true')}"
         return Evidence(Standing.REFUTED, _METHOD, code.region, detail)

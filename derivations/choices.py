@@ -40,6 +40,23 @@ class Pick:
     expressions: tuple[sp.Expr, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The symbols of a number's exponent and of that power of two (`derivations.exponents`).
+
+    Parameters
+    ----------
+    of : sympy.Expr
+        The number.
+    exponent, power : sympy.Symbol
+        The two symbols.
+    """
+
+    of: sp.Expr
+    exponent: sp.Symbol
+    power: sp.Symbol
+
+
 Picks = Mapping[sp.Symbol, Pick]
 Outcomes = Mapping[Choice, int]
 
@@ -85,12 +102,16 @@ class Register:
     ----------
     picks : dict of sympy.Symbol to Pick
         What the symbols stand for.
+    scales : dict of sympy.Symbol to Scale
+        The numbers that symbols are the exponent or the power of two of.
     """
 
     def __init__(self) -> None:
         self._choices: dict[tuple[Any, ...], Choice] = {}
         self._symbols: dict[tuple[Choice, tuple[sp.Expr, ...]], sp.Symbol] = {}
+        self._scales: dict[sp.Expr, Scale] = {}
         self.picks: dict[sp.Symbol, Pick] = {}
+        self.scales: dict[sp.Symbol, Scale] = {}
 
     def known(self, key: tuple[Any, ...]) -> Choice | None:
         """Return a choice that was met before."""
@@ -113,6 +134,15 @@ class Register:
             self.picks[self._symbols[key]] = Pick(choice, expressions)
         return self._symbols[key]
 
+    def scale(self, number: sp.Expr) -> Scale:
+        """Return the symbols of a number's exponent and of that power of two."""
+        if number not in self._scales:
+            name = f"e{len(self._scales)}"
+            exponent = sp.Dummy(name, integer=True)
+            scale = Scale(number, exponent, sp.Dummy(f"2^{name}", positive=True))
+            self._scales[number] = self.scales[exponent] = self.scales[scale.power] = scale
+        return self._scales[number]
+
 
 class Path:
     """One way through the code: what was decided, and what was left open.
@@ -125,6 +155,8 @@ class Path:
         Which of the outcomes that are possible to take at each decision; after them the first.
     register : Register or None
         The choices that other paths have met.
+    largest_exponent : int or None
+        What exponents of numbers are assumed to lie below, in absolute value.
     """
 
     def __init__(
@@ -132,8 +164,10 @@ class Path:
         assumed: Sequence[Condition] = (),
         script: Sequence[int] = (),
         register: Register | None = None,
+        largest_exponent: int | None = None,
     ) -> None:
         self._register = register or Register()
+        self._largest_exponent = largest_exponent
         self._script = tuple(script)
         self._taken: list[tuple[int, int]] = []  # position among so many possible outcomes
         self.assumed = tuple(assumed)
@@ -144,6 +178,22 @@ class Path:
     def picks(self) -> Picks:
         """What the symbols of open choices stand for."""
         return self._register.picks
+
+    @property
+    def scales(self) -> Mapping[sp.Symbol, Scale]:
+        """The numbers that symbols are the exponent or the power of two of."""
+        return self._register.scales
+
+    def scale(self, number: sp.Expr) -> Scale:
+        """Return the symbols of a number's exponent and of that power of two."""
+        scale = self._register.scale(number)
+        if self._largest_exponent is not None:
+            for side in (scale.exponent, -scale.exponent):
+                within = Condition(self._largest_exponent - side)
+                if within not in self.assumed:
+                    self.assumed = (*self.assumed, within)
+                    self.order.add(within)
+        return scale
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -177,6 +227,19 @@ class Path:
         others = self.picks[symbol].expressions[1:]
         agree = all(self._known(difference.xreplace({symbol: e})) == known for e in others)
         return known if agree else None
+
+    def nonzero(self, expression: sp.Expr) -> bool | Deferred:
+        """Return whether a number is not zero; for an integer that is no question of borders."""
+        expression = self.now(expression)
+        if expression in self.picks:
+            pick = self.picks[expression]
+            return Deferred(self, pick.choice, tuple(map(self.nonzero, pick.expressions)))
+        if not expression.is_integer or expression.is_Rational:
+            return bool(expression != 0)  # zero only by chance: a border, left out
+        zero = Condition(expression + 1), Condition(1 - expression)
+        alternatives = (Condition(expression),), (Condition(-expression),), zero
+        choice = self._register.choice(("nonzero", expression), alternatives)
+        return Deferred(self, choice, (True, True, False))
 
     def largest(self, entries: Sequence[sp.Expr]) -> int | Deferred:
         """Return the place of the largest entry, the first of those that are identical."""
@@ -305,6 +368,8 @@ class Deferred:
 
     def __add__(self, other: int) -> Any:
         return self.mapped(lambda index: index + other)
+
+    __radd__ = __add__
 
     def __sub__(self, other: int) -> Any:
         return self.mapped(lambda index: index - other)

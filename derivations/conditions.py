@@ -205,6 +205,20 @@ def _combined(left: Tree, sign: str, right: Tree) -> Operation:
 def collected(tree: Tree) -> list[Condition]:
     """Return every condition with a variable once, those of inner parts first."""
     found: dict[tuple[str, str, Need], Condition] = {}
+    for condition in _all(tree):
+        if variables(condition.tree):
+            key = (written(condition.tree), condition.relation, condition.need)
+            found.setdefault(key, condition)
+    return list(found.values())
+
+
+def of_constants(tree: Tree) -> list[Condition]:
+    """Return every condition of the value that has no variable: it holds always or never."""
+    return [c for c in _all(tree) if c.need is Need.VALUE and not variables(c.tree)]
+
+
+def _all(tree: Tree) -> Iterator[Condition]:
+    """Yield every condition, those of inner parts first."""
     stack = [(tree, False)]
     while stack:
         node, done = stack.pop()
@@ -215,10 +229,7 @@ def collected(tree: Tree) -> list[Condition]:
         for condition in _needs(node):
             if condition.relation == ">":
                 condition = replace(condition, tree=_positive(condition.tree))
-            if variables(condition.tree):
-                key = (written(condition.tree), condition.relation, condition.need)
-                found.setdefault(key, condition)
-    return list(found.values())
+            yield condition
 
 
 def polynomial_of(tree: Tree) -> Any:

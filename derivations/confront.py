@@ -115,8 +115,9 @@ def examine_case(name: str) -> ExaminedCase:
     """Return what is known about a case; what breaks off is said in it."""
     source = case_named(name).source
     try:
-        executed = code.evidence(name) if name in code.CODE else None
-        return ExaminedCase(name, source, row_named(name).derive(), compare(name), executed)
+        comparison = compare(name)
+        executed = code.proof(name, comparison)
+        return ExaminedCase(name, source, row_named(name).derive(), comparison, executed)
     except Exception as error:  # noqa: BLE001  # one broken case must not hide the others
         failure = f"the examination broke off: {type(error).__name__}: {error}"
         return ExaminedCase(name, source, (), Comparison(name, (), failure))

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EPILOG = """\
-exit status: 0 every step is proved and the code passed its check; 1 the check failed or something
-is undecided; 2 wrong usage, or an expression that is not read: outside of the grammar, too large,
-or defined nowhere.
+exit status: 0 every step is proved and the code passed its check; 1 the check failed, something is
+undecided, or the work broke off; 2 wrong usage, or an expression that is not read: outside of the
+grammar, too large, or defined nowhere; 130 interrupted.
 """
 FORMATS = ("html", "markdown", "latex", "json", "text")
 
@@ -66,7 +66,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     '-x^2'
     """
     # argparse takes what begins with a minus for an option; a space before it says otherwise.
-    known = [a if a[:1] != "-" or a[:2] == "--" or a == "-h" else f" {a}" for a in arguments]
+    known = [f" {a}" if a[:1] == "-" and not _is_option(a) else a for a in arguments]
     options = parser().parse_args(known)
     options.expression = options.expression.strip()
     return options
+
+
+def _is_option(argument: str) -> bool:
+    return argument in ("-h", "--") or (argument[:2] == "--" and argument[2:3].isalpha())

@@ -227,7 +227,8 @@ class _Work:
         except OutOfTimeError:
             return self._unread(where, "the time ran out")
         if e.has(*_NOT_REAL):
-            return self._unread(where, f"it becomes {e}, which has no real value")
+            shown = str(e).replace("zoo", "∞").replace("oo", "∞")
+            return self._unread(where, f"it becomes {shown}, which has no real value")
         ctx = reading.context()
         drawn = draw_places(self.tree, where, ctx, self.points, self.seed)
         at = [{symbols[name]: x for name, x in p.values(ctx).items()} for p in drawn]

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from derivations import reading
-from derivations.conditions import JUMP, Condition, Need, Status, collected, polynomial_of
+from derivations.conditions import (
+    JUMP,
+    Condition,
+    Need,
+    Status,
+    collected,
+    of_constants,
+    polynomial_of,
+)
 from derivations.grammar import ExpressionError, variables, written
 from derivations.intervals import LINE, EmptyError, Interval, enclose, is_infinite, point
 
@@ -105,6 +113,8 @@ def domain(tree: Tree, text: str) -> Domain:
     bounds = dict(of_value)
     examined = []
     try:
+        for condition in of_constants(tree):
+            _refuse_never(condition, enclose(condition.tree, {}))
         for condition in needed:
             _tighten(bounds, condition)
             if condition.need is Need.VALUE:
@@ -157,12 +167,7 @@ def _examined(condition: Condition, bounds: Mapping[str, Interval]) -> Condition
     by_bounds = _tightened_only_by_itself(condition, bounds)
     if by_bounds is not None:
         return by_bounds
-    found = enclose(condition.tree, bounds)
-    if condition.relation in (">", "≥") and (-found).positive:
-        raise EmptyError("never")
-    always_zero = found == point(Fraction(0)) and condition.relation != "≥"
-    if always_zero or (condition.relation == ">" and (-found).nonnegative):
-        raise EmptyError("never")
+    _refuse_never(condition, enclose(condition.tree, bounds))
     if condition.holds_on(bounds):
         return _with(condition, Status.ALWAYS, "interval arithmetic")
     if len(variables(condition.tree)) == 1:
@@ -170,6 +175,15 @@ def _examined(condition: Condition, bounds: Mapping[str, Interval]) -> Condition
         if polynomial is not None:
             return _by_roots(condition, polynomial)
     return _by_points(condition, bounds)
+
+
+def _refuse_never(condition: Condition, found: Interval) -> None:
+    """Raise EmptyError if the condition holds for no value in an interval."""
+    if condition.relation in (">", "≥") and (-found).positive:
+        raise EmptyError("never")
+    always_zero = found == point(Fraction(0)) and condition.relation != "≥"
+    if always_zero or (condition.relation == ">" and (-found).nonnegative):
+        raise EmptyError("never")
 
 
 def _with(condition: Condition, status: Status, reason: str) -> Condition:

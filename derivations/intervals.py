@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PRECISION = 160  # bits of an end; the widening below is far larger than the error of mpmath
 _WIDER = Fraction(1, 2**120)
-_LARGEST = 5000  # beyond this e^x is bounded by e^5000, from the right side
+_LARGEST = 5000  # beyond this e^x lies between e^5000 and infinity
 End = Fraction | float
 
 
@@ -207,7 +207,11 @@ class _Increasing:
             return value[0], True
         if self.known is not None and x == self.known[0]:
             return Fraction(self.known[1]), is_open
-        x = Fraction(max(-_LARGEST, min(x, _LARGEST))) if name in _EXPONENTIAL else Fraction(x)
+        if name in _EXPONENTIAL:
+            if direction * x > _LARGEST:
+                return value[0], True  # e^5000 bounds a larger power from below only
+            x = max(-_LARGEST, min(x, _LARGEST))
+        x = Fraction(x)
         return _end(lambda ctx: getattr(ctx, name), x, direction), True
 
 

@@ -91,10 +91,12 @@ class Order:
         if difference.is_nonpositive:
             return False
         a, b, c = _parted(difference)
-        upper = self._bounds.get(b, {}).get(a)
+        for node in (a, b):
+            self._meet(node)
+        upper = self._bounds[b].get(a)
         if upper is not None and upper < (c, 1):
             return True
-        lower = self._bounds.get(a, {}).get(b)
+        lower = self._bounds[a].get(b)
         return False if lower is not None and lower[0] <= -c else None
 
     def allows(self, conditions: Iterable[Condition]) -> bool:

@@ -83,12 +83,58 @@ class Evidence:
         For what it holds: "every n ≥ 1", "all real x", "200 random points, n ≤ 64", …
     detail : str
         Figures a reader may want.
+    exclusions : tuple of str
+        What it does not cover: kinks, regions, rounding, …
     """
 
     standing: Standing
     method: str
     scope: str
     detail: str = ""
+    exclusions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CodeProof:
+    """What is known about the code of a function.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of its symbolic execution; numerical where it cannot be executed.
+    replaced : tuple of str
+        What was exact, in that execution, in place of approximations in the code; then only the
+        mathematical core of the code was executed.
+    rest : Evidence or None
+        How the rest is covered, where there is one.
+    """
+
+    evidence: Evidence
+    replaced: tuple[str, ...] = ()
+    rest: Evidence | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """That of the weaker part; the core alone does not prove the code."""
+        parts = (self.evidence,) if self.rest is None else (self.evidence, self.rest)
+        return Standing.weakest(tuple(e.standing for e in parts))
+
+    @property
+    def covers(self) -> str:
+        """How much of the code was executed and proved, in words."""
+        if self.evidence.standing is not Standing.PROVED_CODE:
+            return "nothing"
+        return "its mathematical core" if self.replaced else "the whole code"
+
+    @property
+    def summary(self) -> str:
+        """One line for a table: what holds where."""
+        if self.covers == "the whole code":
+            return self.evidence.scope
+        if self.rest is None:
+            return f"numerical at {self.evidence.scope}: {self.evidence.detail}"
+        core = f"core ({'; '.join(self.replaced)}): {self.evidence.scope}"
+        return f"{core}; the rest numerical at {self.rest.scope}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
 
-from derivations.choices import Picks
+from derivations.choices import Picks, Scale
 from derivations.kernels import witness
 from derivations.order import Condition
 
@@ -27,28 +29,43 @@ class Sample:
         What symbols of open choices stand for: at a point, whatever holds there.
     size : int
         How many points.
+    scales : Mapping of sympy.Symbol to Scale
+        What symbols are the exponent or the power of two of: at a point, what they are there.
     """
 
-    def __init__(self, named: Iterable[sp.Symbol], picks: Picks, size: int) -> None:
+    def __init__(
+        self,
+        named: Iterable[sp.Symbol],
+        picks: Picks,
+        size: int,
+        scales: Mapping[sp.Symbol, Scale] = MappingProxyType({}),
+    ) -> None:
         ordered = sorted(named, key=str)
-        self._picks = picks
+        self._picks, self._scales = picks, scales
         self._context = witness.interval_context()
         self._points = [_point(ordered, number) for number in range(size)]
-        self._signs: list[dict[sp.Expr, int]] = [{} for _ in range(size)]
+        self._signs: list[dict[sp.Expr, int | None]] = [{} for _ in range(size)]
 
     def points(self, conditions: Sequence[Condition]) -> Iterator[dict[sp.Symbol, Any]]:
         """Yield the points at which every condition holds for sure."""
+        for _, point in self._numbered(conditions):
+            yield point
+
+    def _numbered(
+        self, conditions: Sequence[Condition]
+    ) -> Iterator[tuple[int, dict[sp.Symbol, Any]]]:
         for number, point in enumerate(self._points):
             if all(self._holds(condition, number) for condition in conditions):
-                yield point
+                yield number, point
 
     def separating(
         self, conditions: Sequence[Condition], residual: sp.Expr
     ) -> witness.Point | None:
         """Return a point where every condition holds and a residual is not zero, for sure."""
-        for point in self.points(conditions):
+        for number, point in self._numbered(conditions):
             try:
-                enclosure = witness.enclose(residual, point, self._context)
+                here = self._at_point(residual, number)
+                enclosure = witness.enclose(here, point, self._context)
             except (ValueError, ZeroDivisionError):
                 continue
             if enclosure.a > 0 or enclosure.b < 0:
@@ -58,28 +75,55 @@ class Sample:
     def _holds(self, condition: Condition, number: int) -> bool:
         return self._sign(condition.difference, number) == (1 if condition.holds else -1)
 
-    def _sign(self, difference: sp.Expr, number: int) -> int:
-        """Return the sign at a point, 0 where it is not known for sure."""
+    def _sign(self, difference: sp.Expr, number: int) -> int | None:
+        """Return the sign at a point, None where it is not known for sure."""
         signs = self._signs[number]
         if difference not in signs:
             try:
-                here = self._without_picks(difference, number)
+                here = self._at_point(difference, number)
                 enclosure = witness.enclose(here, self._points[number], self._context)
-                signs[difference] = int(enclosure.a > 0) - int(enclosure.b < 0)
+                signs[difference] = _sign_of(enclosure)
             except (ValueError, ZeroDivisionError):
-                signs[difference] = 0
+                signs[difference] = None
         return signs[difference]
 
-    def _without_picks(self, expression: sp.Expr, number: int) -> sp.Expr:
-        inside = [s for s in expression.free_symbols if s in self._picks]
-        return expression.xreplace({s: self._picked(s, number) for s in inside})
+    def _at_point(self, expression: sp.Expr, number: int) -> sp.Expr:
+        """Return an expression in the coordinates alone."""
+        known = {
+            **{s: self._picked(s, number) for s in expression.free_symbols if s in self._picks},
+            **{s: self._scale(s, number) for s in expression.free_symbols if s in self._scales},
+        }
+        return expression.xreplace(known)
+
+    def _scale(self, symbol: sp.Symbol, number: int) -> sp.Expr:
+        """Return the exponent of a number at a point, or that power of two."""
+        scale = self._scales[symbol]
+        here = self._at_point(scale.of, number)
+        enclosure = witness.enclose(here, self._points[number], self._context)
+        low, high = (math.frexp(float(getattr(enclosure, end)))[1] for end in ("a", "b"))
+        if low != high:
+            raise ValueError(f"the exponent of {scale.of} is not known for sure at the point")
+        return sp.Integer(low) if symbol == scale.exponent else sp.Integer(2) ** low
 
     def _picked(self, symbol: sp.Symbol, number: int) -> sp.Expr:
         pick = self._picks[symbol]
+        tied = []
         for conditions, expression in zip(pick.choice.alternatives, pick.expressions, strict=True):
-            if all(self._holds(condition, number) for condition in conditions):
-                return self._without_picks(expression, number)
+            signs = [self._sign(c.difference, number) for c in conditions]
+            wanted = [1 if c.holds else -1 for c in conditions]
+            if signs == wanted:
+                return self._at_point(expression, number)
+            if all(sign in (0, want) for sign, want in zip(signs, wanted, strict=True)):
+                tied.append(self._at_point(expression, number))
+        if len({e.xreplace(self._points[number]) for e in tied}) == 1:
+            return tied[0]  # whatever is chosen, the number is the same
         raise ValueError(f"no outcome of the choice behind {symbol} holds for sure at the point")
+
+
+def _sign_of(enclosure: Any) -> int | None:
+    if enclosure.a == enclosure.b == 0:
+        return 0
+    return 1 if enclosure.a > 0 else -1 if enclosure.b < 0 else None
 
 
 def _point(named: Sequence[sp.Symbol], number: int) -> dict[sp.Symbol, Any]:
@@ -91,14 +135,35 @@ def _point(named: Sequence[sp.Symbol], number: int) -> dict[sp.Symbol, Any]:
     }
 
 
-def all_symbols(expression: sp.Expr, picks: Picks) -> set[sp.Symbol]:
-    """Return all symbols, those inside of open choices as well."""
-    out: set[sp.Symbol] = set()
-    for symbol in expression.free_symbols:
-        if symbol in picks:
-            pick = picks[symbol]
-            inner = [c.difference for part in pick.choice.alternatives for c in part]
-            out = out.union(*(all_symbols(e, picks) for e in (*pick.expressions, *inner)))
-        else:
-            out.add(symbol)
-    return out
+class Reach:
+    """All symbols that expressions depend on, those inside of choices and of powers of two as well.
+
+    Parameters
+    ----------
+    picks : Mapping of sympy.Symbol to Pick
+        What the symbols of open choices stand for.
+    scales : Mapping of sympy.Symbol to Scale
+        What symbols are the exponent or the power of two of.
+    """
+
+    def __init__(self, picks: Picks, scales: Mapping[sp.Symbol, Scale]) -> None:
+        self._picks, self._scales = picks, scales
+        self._known: dict[sp.Symbol, frozenset[sp.Symbol]] = {}
+
+    def of(self, expression: sp.Expr) -> frozenset[sp.Symbol]:
+        """Return the symbols that an expression depends on."""
+        return frozenset().union(*map(self._of_symbol, expression.free_symbols))
+
+    def _of_symbol(self, symbol: sp.Symbol) -> frozenset[sp.Symbol]:
+        if symbol not in self._known:
+            self._known[symbol] = self._found(symbol)
+        return self._known[symbol]
+
+    def _found(self, symbol: sp.Symbol) -> frozenset[sp.Symbol]:
+        if symbol in self._scales:
+            return self.of(self._scales[symbol].of)
+        if symbol not in self._picks:
+            return frozenset((symbol,))
+        pick = self._picks[symbol]
+        inner = [c.difference for part in pick.choice.alternatives for c in part]
+        return frozenset().union(*map(self.of, (*pick.expressions, *inner)))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from derivations.comparison import Comparison
     from derivations.figures import StepCurve
     from derivations.plan import Plan
-    from derivations.records import Claim, Derivation
+    from derivations.records import Claim, CodeProof, Derivation
 
 
 class SelectionError(ValueError):
@@ -69,15 +69,15 @@ class ExaminedCase:
         Checked step by step.
     comparison : Comparison
         Derivation, closed form and finite differences on random inputs.
-    code : Evidence or None
-        What symbolic execution says about the formula in the code; None where it was not executed.
+    code : CodeProof or None
+        What is known about the code itself; None where the examination broke off before.
     """
 
     name: str
     source: str
     derivations: tuple[Derivation, ...]
     comparison: Comparison
-    code: Evidence | None = None
+    code: CodeProof | None = None
 
     @property
     def standing(self) -> Standing:
@@ -134,7 +134,9 @@ def _case_problems(case: ExaminedCase) -> list[str]:
     if case.standing in (Standing.REFUTED, Standing.UNDECIDED):
         problems.append(f"case {case.name}: its derivation is {case.standing.value}")
     if case.code is not None and case.code.standing in (Standing.REFUTED, Standing.UNDECIDED):
-        found = f"{case.code.standing.value}: {case.code.detail}"
+        parts = [case.code.evidence, *([case.code.rest] if case.code.rest is not None else [])]
+        worst = max(parts, key=lambda e: e.standing.rank)
+        found = f"{worst.standing.value}: {worst.detail}"
         problems.append(f"case {case.name}: symbolic execution of its code is {found}")
     return problems
 

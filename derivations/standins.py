@@ -8,14 +8,18 @@ symbolic arrays on; all others run as they are.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from derivations.traced import Places, Traced, TracedArray, traced
-from reference import _blocks, _validate
+from derivations.traced import Traced
+from derivations.traced_arrays import Places, TracedArray, traced
+from reference import _blocks, _products, _validate, normalizations, tempered_softmax
+from reference._lanes import size_exponent
 
 
 def _symbolic(value: object) -> bool:
@@ -68,10 +72,33 @@ def _by_rows_into(formula: Any, *arrays: Any, dtype: Any) -> Any:
     return out
 
 
+def _tempered(z: Any, temperature: Any, axis: int) -> tuple[Any, Any, int]:
+    if not _symbolic(temperature):
+        return _TEMPERED(z, temperature, axis)
+    z = _validate.real("z", z)
+    return z, traced(temperature)[()], _validate.axis_index(axis, z, "z")
+
+
+def _exponent_of(v: Any) -> Any:
+    return size_exponent(v.reshape(-1))[0] if _symbolic(v) else _EXPONENT_OF(v)
+
+
+class _RoomForSymbols:
+    """NumPy, but for arrays of zeros, which can hold symbols."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def zeros(self, shape: Any) -> TracedArray:
+        """Return zeros that symbols can be added to."""
+        return traced(np.full(shape, 0, dtype=object))
+
+
 def _operands(arrays: tuple[Any, ...]) -> list[Any]:
     return [traced(x) if _symbolic(x) else x.view(Places) for x in arrays]
 
 
+_TEMPERED, _EXPONENT_OF = tempered_softmax._arguments, normalizations._exponent_of
 _LABELS_OF, _REFUSE = _validate.labels_of, _validate.refuse
 _ENTRY_BLOCKS = _blocks._entry_blocks
 _BY_ROWS, _BY_ROWS_INTO = _blocks.by_rows, _blocks.by_rows_into
@@ -84,12 +111,45 @@ STANDINS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     _ENTRY_BLOCKS: _entry_blocks,
     _BY_ROWS: _by_rows,
     _BY_ROWS_INTO: _by_rows_into,
+    _TEMPERED: _tempered,
+    _EXPONENT_OF: _exponent_of,
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What is exact, for a proof, in place of a name of the code that stands for an approximation.
+
+    Parameters
+    ----------
+    module : module
+        Where the code looks the name up.
+    name : str
+        The name.
+    exact : object
+        What the code approximates.
+    text : str
+        The replacement in words, for the report.
+    covers_all : bool
+        Whether what the code does is among what the replacement stands for: then the proof is of
+        the whole code, not only of its mathematical core.
+    """
+
+    module: ModuleType
+    name: str
+    exact: Any
+    text: str
+    covers_all: bool = False
+
+
 @contextmanager
-def passing_symbols() -> Iterator[None]:
+def passing_symbols(core: Sequence[Replacement] = ()) -> Iterator[None]:
     """Let the public functions of `reference` take arrays of symbols, until the block is left.
+
+    Parameters
+    ----------
+    core : sequence of Replacement
+        What else is replaced meanwhile.
 
     Examples
     --------
@@ -100,17 +160,20 @@ def passing_symbols() -> Iterator[None]:
     >>> run.outputs[0]
     array([exp(x_1)], dtype=object)
     """
-    named = [name for name in sys.modules if name.split(".")[0] == "reference"]
-    replaced = [
-        (module, name, value)
-        for module in map(sys.modules.__getitem__, named)
+    modules = [sys.modules[name] for name in sys.modules if name.split(".")[0] == "reference"]
+    new: list[tuple[ModuleType, str, Any]] = [
+        (module, name, STANDINS[value])
+        for module in modules
         for name, value in vars(module).items()
         if callable(value) and getattr(value, "__hash__", None) and value in STANDINS
     ]
+    new += [(r.module, r.name, r.exact) for r in core]
+    new.append((_products, "np", _RoomForSymbols()))
+    old = [(module, name, getattr(module, name)) for module, name, _ in new]
     try:
-        for module, name, value in replaced:
-            setattr(module, name, STANDINS[value])
+        for module, name, value in new:
+            setattr(module, name, value)
         yield
     finally:
-        for module, name, value in replaced:
+        for module, name, value in old:
             setattr(module, name, value)

@@ -19,7 +19,8 @@ import sympy as sp
 
 from derivations.choices import Path, Register
 from derivations.order import Condition
-from derivations.traced import NotTraceableError, Objects, number, traced
+from derivations.traced import NotTraceableError, Objects, number
+from derivations.traced_arrays import traced
 
 _MOST_PATHS = 2048
 
@@ -49,6 +50,7 @@ def runs(
     function: Callable[..., tuple[Any, ...]],
     inputs: Sequence[Objects],
     assumed: Sequence[Condition] = (),
+    largest_exponent: int | None = None,
 ) -> Iterator[Run]:
     """Run a function on symbols, once for every path through it.
 
@@ -60,6 +62,8 @@ def runs(
         Arrays of SymPy expressions are traced, arrays of numbers passed on as they are.
     assumed : sequence of Condition
         What holds on every path.
+    largest_exponent : int or None
+        What exponents of numbers are assumed to lie below, in absolute value.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def runs(
     register, script = Register(), ()  # type: tuple[Register, tuple[int, ...] | None]
     for _ in range(_MOST_PATHS):
         assert script is not None
-        path = Path(assumed, script, register)
+        path = Path(assumed, script, register, largest_exponent)
         with np.errstate(all="ignore"):  # big integers leave flags that mean nothing here
             outputs = function(*(traced(x, path) if x.dtype == object else x for x in inputs))
         yield Run(path, tuple(_expressions(output, path) for output in outputs))

@@ -14,8 +14,8 @@ M   max(a, b) = a where a − b is positive for sure
 F   an opaque function and erf are generators, one for each argument, and so is π
 R   √p is a generator r with r² = p, and p^(k/2) = r^k
 
-This kernel shares no code with `derivations.kernels.indexed`: its arithmetic is SymPy's
-``together``, ``expand`` and ``factor_list``, that kernel's is its own.
+This kernel shares no code with `derivations.kernels.indexed`: its arithmetic is that of SymPy's
+sparse polynomials (`derivations.kernels.quotients`), that kernel's is its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sympy as sp
 
-from derivations.kernels import witness
+from derivations.kernels import quotients, witness
 from derivations.language import OpaqueFunction
 
 if TYPE_CHECKING:
@@ -79,23 +79,30 @@ def decide(lhs: sp.Expr, rhs: sp.Expr | int = 0) -> Decision:
     'the sign of x inside a logarithm is not known'
     """
     lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
+    decision = prove(lhs, rhs)
+    if decision.kind == "proved":
+        return decision
+    point = witness.find(lhs - rhs)
+    return decision if point is None else Decision("different", point=point)
+
+
+def prove(lhs: sp.Expr, rhs: sp.Expr) -> Decision:
+    """Do the same, but look for no point where the sides differ.
+
+    Examples
+    --------
+    >>> from derivations.language import x
+    >>> prove(x + 1, x).kind
+    'undecided'
+    """
     try:
         tower = _Tower(_common_denominator(lhs, rhs))
         numerator = tower.numerator(tower.convert(lhs) - tower.convert(rhs))
     except UndecidedError as error:
-        reason = str(error)
-    else:
-        if numerator == 0:
-            return Decision("proved", conditions=tuple(tower.conditions()))
-        reason = "the normal form is not zero, but no witness was found"
-    point = witness.find(lhs - rhs)
-    if point is not None:
-        return Decision("different", point=point)
-    return Decision("undecided", reason=reason)
-
-
-def _numerator(expression: sp.Expr) -> sp.Expr:
-    return sp.expand(sp.fraction(sp.together(expression))[0])
+        return Decision("undecided", reason=str(error))
+    if numerator == 0:
+        return Decision("proved", conditions=tuple(tower.conditions()))
+    return Decision("undecided", reason="the normal form is not zero, but no witness was found")
 
 
 def _common_denominator(*expressions: sp.Expr) -> int:
@@ -137,12 +144,12 @@ class _Tower:
 
     def numerator(self, expression: sp.Expr) -> sp.Expr:
         """Return the expanded numerator, no root in it squared (rule R)."""
-        top = _numerator(expression)
+        top = quotients.numerator(expression)
         for argument, root in reversed(self._roots.items()):
             if top.has(root):
                 powers = sp.Poly(top, root).as_dict()
                 terms = (c * argument ** (e // 2) * root ** (e % 2) for (e,), c in powers.items())
-                top = _numerator(sp.Add(*terms))
+                top = quotients.numerator(sp.Add(*terms))
         return top
 
     def conditions(self) -> Iterator[sp.Expr]:

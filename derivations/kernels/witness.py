@@ -218,7 +218,17 @@ def _enclose_function(expression: sp.Expr, parts: list[Any], context: Any) -> An
         if isinstance(expression, sp.tanh):
             return 1 - 2 / (1 + up * up)
         return (up + down) / 2 if isinstance(expression, sp.cosh) else (up - down) / 2
+    if isinstance(expression, sp.erf):
+        return _enclose_erf(a, context)
     raise ValueError(f"no interval rule for {expression.func.__name__}")
+
+
+def _enclose_erf(a: Any, context: Any) -> Any:
+    """Return an interval around the values of erf, which increases, with digits to spare."""
+    with mpmath.workdps(context.dps + 15):
+        slack = mpmath.mpf(10) ** -context.dps
+        low, high = (mpmath.erf(mpmath.mpf(getattr(a, end))) for end in ("a", "b"))
+        return context.mpf([low - slack, high + slack])
 
 
 def _with_polynomials(expression: sp.Expr) -> sp.Expr:

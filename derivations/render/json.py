@@ -11,6 +11,7 @@ from derivations.render.tex import tex
 
 if TYPE_CHECKING:
     from derivations.records import (
+        CodeProof,
         Confrontation,
         Derivation,
         Evidence,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     )
     from derivations.report import ExaminedCase, ExaminedClaim, ReportData
 
-SCHEMA = "gradcheck.derivations/1"
+SCHEMA = "gradcheck.derivations/2"
 
 
 def render(data: ReportData) -> str:
@@ -88,6 +89,18 @@ def evidence(e: Evidence) -> dict[str, Any]:
         "method": e.method,
         "scope": e.scope,
         "detail": e.detail,
+        **({"exclusions": list(e.exclusions)} if e.exclusions else {}),
+    }
+
+
+def _code(proof: CodeProof) -> dict[str, Any]:
+    return {
+        **evidence(proof.evidence),
+        "standing": proof.standing.value,
+        "covers": proof.covers,
+        "replaced": list(proof.replaced),
+        "exclusions": list(proof.evidence.exclusions),
+        "rest": None if proof.rest is None else evidence(proof.rest),
     }
 
 
@@ -150,7 +163,7 @@ def _case(case: ExaminedCase) -> dict[str, Any]:
         "source": case.source,
         "standing": case.standing.value,
         "derivations": [derivation(d) for d in case.derivations],
-        "code": None if case.code is None else evidence(case.code),
+        "code": None if case.code is None else _code(case.code),
         "confrontation": _confrontation(case.comparison.confrontation),
         "points": [
             {

@@ -175,7 +175,7 @@ def compared(case: ExaminedCase) -> tuple[str, ...]:
     """Return what the comparison of a case gave, a text for each heading in `COMPARED`."""
     summary = case.comparison.confrontation
     return (
-        "–" if case.code is None else f"{look(case.code.standing).sign} {case.code.scope}",
+        "–" if case.code is None else f"{look(case.code.standing).sign} {case.code.summary}",
         figure(summary.value_ulps),
         figure(summary.derivative_ulps),
         figure(case.comparison.entry_error),

@@ -1,6 +1,7 @@
 """Reports that several test files look at: a small made-up one, and the real one, made once."""
 
 import math
+from html.parser import HTMLParser
 
 import pytest
 import sympy as sp
@@ -144,3 +145,102 @@ def make_examined():
 def make_point():
     """The constructor of harmless points of comparison."""
     return point
+
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+# Elements that end by themselves before what cannot be in them, or with what they are in.
+ENDED_BY = {
+    "li": {"li"},
+    "p": {
+        "p",
+        "ol",
+        "ul",
+        "dl",
+        "div",
+        "table",
+        "section",
+        "article",
+        "figure",
+        "nav",
+        "h4",
+        "li",
+        "td",
+        "th",
+        "tr",
+        "tbody",
+        "dt",
+        "dd",
+        "pre",
+    },
+    "td": {"td", "th", "tr", "tbody"},
+    "th": {"td", "th", "tr", "tbody"},
+    "tr": {"tr", "tbody"},
+    "thead": {"tbody"},
+    "tbody": set(),
+    "dt": {"dt", "dd"},
+    "dd": {"dt", "dd"},
+}
+# What some elements have to be in directly; what a paragraph cannot hold.
+INSIDE = {
+    "li": {"ul", "ol"},
+    "td": {"tr"},
+    "th": {"tr"},
+    "tr": {"table", "thead", "tbody"},
+    "thead": {"table"},
+    "tbody": {"table"},
+    "dt": {"dl"},
+    "dd": {"dl"},
+    "mtd": {"mtr"},
+    "mtr": {"mtable"},
+    "title": {"head", "svg", "circle", "path", "g"},
+}
+BLOCKS = {"p", "div", "table", "ul", "ol", "dl", "section", "pre", "figure", "h1", "h2", "h3", "h4"}
+
+
+class Page(HTMLParser):
+    """What a page is made of, and whether its elements are nested properly."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == [], f"{self.open} are never closed"
+
+    def handle_starttag(self, tag, attrs):
+        while self.open and tag in ENDED_BY.get(self.open[-1], ()):
+            self.open.pop()
+        parent = self.open[-1] if self.open else ""
+        assert parent in INSIDE.get(tag, {parent}), f"<{tag}> in <{parent}>"
+        assert not (tag in BLOCKS and "p" in self.open), f"<{tag}> in a paragraph"
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert tag not in VOID
+        while self.open[-1] != tag and self.open[-1] in ENDED_BY:
+            self.open.pop()
+        assert self.open.pop() == tag, f"</{tag}> closes nothing that is open"
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+
+    def values(self, attribute):
+        return [attrs[attribute] for _, attrs in self.tags if attrs.get(attribute) is not None]
+
+    @property
+    def words(self):
+        return " ".join("".join(self.text).split())
+
+
+@pytest.fixture
+def parse_page():
+    """What parses a page strictly: only end tags that HTML supplies by itself may be missing."""
+    return Page

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from derivations import grammar, reading
 from derivations.grammar import Call, ExpressionError, Name, Number, Operation, Span, parse
-from derivations.intervals import EmptyError, Interval, enclose
+from derivations.intervals import EmptyError, Interval, enclose, point
 
 NOWHERE = Span(0, 0)
 
@@ -478,6 +478,23 @@ def first_escape(seeds: range) -> str | None:
 
 def test_every_value_lies_in_its_enclosure() -> None:
     assert first_escape(range(500)) is None
+
+
+@pytest.mark.parametrize("name", ["exp", "sinh", "tanh", "softplus", "cosh", "sigmoid"])
+@pytest.mark.parametrize("x", [-20000, -5001, -5000, -4999, 4999, 5000, 5001, 20000])
+def test_far_values_lie_in_their_enclosure(name: str, x: int) -> None:
+    """Where an exponential is too large to be worth computing, it is bounded on the right side."""
+    found = enclose(parse(f"{name}(x)"), {"x": point(Fraction(x))})
+    with mpmath.workdps(6000):
+        value = reading.value(parse(f"{name}(x)"), {"x": mpmath.mpf(x)}, mpmath.mp)
+        low, high = (
+            mpmath.mpf(end)
+            if isinstance(end, float)
+            else mpmath.mpf(end.numerator) / end.denominator
+            for end in (found.low, found.high)
+        )
+        slack = abs(value) * mpmath.mpf(10) ** -40
+        assert low - slack <= value <= high + slack
 
 
 @pytest.mark.nightly

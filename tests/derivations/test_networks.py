@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations import networks
+from derivations import network_rows, networks
 from derivations.build import Builder, StepError
 from derivations.calculus import expand_definitions, meaning
 from derivations.kernels import indexed
@@ -19,7 +19,7 @@ from derivations.networks import ANY, LABELS, LOSS, SIGMOID, TANH, G, Network, W
 from derivations.records import Standing
 
 CASES = {case.name: case for case in reference.CASES}
-ROWS = {row.case: row for row in networks.ROWS}
+ROWS = {row.case: row for row in network_rows.ROWS}
 ACTIVATIONS = {"network_tanh": (TANH, np.tanh), "network_sigmoid": (SIGMOID, reference.sigmoid)}
 """The symbolic activation of each row and the one of the code."""
 
@@ -243,7 +243,7 @@ def test_with_class_indices_the_gradient_at_the_loss_is_that_of_the_loss_layer()
     """t_mk = δ_{k,c_m} turns (y Σt − t)/N into the (y − δ)/N that `layers` derives, every shape."""
     names = {str(e.symbol): e for e in networks.with_loss(Network(2, ANY))}
     layer = softmax_with_loss_hard()
-    arriving = expand_definitions(names["G"].body, [networks.INDICATOR])
+    arriving = expand_definitions(names["G"].body, [network_rows.INDICATOR])
     assert arriving.has(sp.KroneckerDelta(k, LABELS[m]))
     expected = layer.result.xreplace({r: m, n: K})
     difference = networks.UPSTREAM * arriving - expected

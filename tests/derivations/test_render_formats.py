@@ -6,110 +6,64 @@ import json
 import re
 import shutil
 import subprocess
-from html.parser import HTMLParser
 
 import pytest
 
 from derivations.comparison import Comparison
-from derivations.records import Evidence, Standing
+from derivations.records import CodeProof, Evidence, Standing
 from derivations.render import FORMATS, blocks, render
 from derivations.render.blocks import anchor
 from derivations.render.json import SCHEMA
 from derivations.report import ExaminedCase, ReportData
 
-VOID = {"meta", "br", "link", "img", "hr", "input"}
-# Elements that end by themselves before what cannot be in them, or with what they are in.
-ENDED_BY = {
-    "li": {"li"},
-    "p": {"p", "ol", "ul", "dl", "div", "table", "section", "article", "figure", "nav", "h4"},
-    "td": {"td", "th", "tr", "tbody"},
-    "th": {"td", "th", "tr", "tbody"},
-    "tr": {"tr", "tbody"},
-    "thead": {"tbody"},
-    "tbody": set(),
-    "dt": {"dt", "dd"},
-    "dd": {"dt", "dd"},
-}
+
+@pytest.fixture
+def check_page(parse_page):
+    """What checks everything that must hold for any report as a page."""
+
+    def check(text: str, data):
+        """Everything that must hold for any report as a page."""
+        page = parse_page(text)
+        names = [tag for tag, _ in page.tags]
+        assert text.startswith("<!doctype html>")
+        assert ("html", {"lang": "en"}) in page.tags
+        # Nothing from outside: no scripts, no references but to places on the page and embedded data.
+        assert not {"script", "link", "img", "iframe", "object", "embed", "base", "form"} & set(
+            names
+        )
+        assert not any(a.startswith("on") for _, attrs in page.tags for a in attrs)
+        assert all(href.startswith("#") for href in page.values("href"))
+        assert page.values("src") == []
+        style = text[text.index("<style>") : text.index("</style>")]
+        assert all(
+            url.startswith("data:font/woff2;base64,")
+            for url in re.findall(r"url\(([^)]*)\)", style)
+        )
+        assert "@import" not in style
+        assert "http" not in re.sub(r"url\([^)]*\)", "", style)
+        # Every id once, every link to one of them, every claim linked from the summary.
+        ids = page.values("id")
+        assert len(ids) == len(set(ids))
+        targets = {href[1:] for href in page.values("href")}
+        assert targets <= set(ids)
+        assert {c.claim.id for c in data.claims} <= targets & set(ids)
+        for labels in page.values("aria-labelledby"):
+            assert set(labels.split()) <= set(ids)
+        # Headings go down one level at a time; tables have headings; plots have titles.
+        levels = [int(tag[1]) for tag in names if re.fullmatch("h[1-6]", tag)]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
+        assert names.count("thead") == names.count("table")
+        assert text.count("<svg") == len(re.findall(r'<svg[^>]*role="img"[^>]*><title', text))
+        for media in ("prefers-color-scheme:dark", "max-width", "print"):
+            assert media in style
+        return page
+
+    return check
 
 
-class Page(HTMLParser):
-    """What a page is made of, and whether its elements are nested properly."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        while self.open and tag in ENDED_BY.get(self.open[-1], ()):
-            self.open.pop()
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert tag not in VOID
-        while self.open[-1] != tag and self.open[-1] in ENDED_BY:
-            self.open.pop()
-        assert self.open.pop() == tag, f"</{tag}> closes nothing that is open"
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text.append(data)
-
-    def values(self, attribute):
-        return [attrs[attribute] for _, attrs in self.tags if attrs.get(attribute) is not None]
-
-    @property
-    def words(self):
-        return " ".join("".join(self.text).split())
-
-
-def check_page(text: str, data) -> Page:
-    """Everything that must hold for any report as a page."""
-    page = Page(text)
-    names = [tag for tag, _ in page.tags]
-    assert text.startswith("<!doctype html>")
-    assert ("html", {"lang": "en"}) in page.tags
-    # Nothing from outside: no scripts, no references but to places on the page and embedded data.
-    assert not {"script", "link", "img", "iframe", "object", "embed", "base", "form"} & set(names)
-    assert not any(a.startswith("on") for _, attrs in page.tags for a in attrs)
-    assert all(href.startswith("#") for href in page.values("href"))
-    assert page.values("src") == []
-    style = text[text.index("<style>") : text.index("</style>")]
-    assert all(
-        url.startswith("data:font/woff2;base64,") for url in re.findall(r"url\(([^)]*)\)", style)
-    )
-    assert "@import" not in style
-    assert "http" not in re.sub(r"url\([^)]*\)", "", style)
-    # Every id once, every link to one of them, every claim linked from the summary.
-    ids = page.values("id")
-    assert len(ids) == len(set(ids))
-    targets = {href[1:] for href in page.values("href")}
-    assert targets <= set(ids)
-    assert {c.claim.id for c in data.claims} <= targets & set(ids)
-    for labels in page.values("aria-labelledby"):
-        assert set(labels.split()) <= set(ids)
-    # Headings go down one level at a time; tables have headings; plots have titles.
-    levels = [int(tag[1]) for tag in names if re.fullmatch("h[1-6]", tag)]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
-    assert names.count("thead") == names.count("table")
-    assert text.count("<svg") == len(re.findall(r'<svg[^>]*role="img"[^>]*><title', text))
-    for media in ("prefers-color-scheme:dark", "max-width", "print"):
-        assert media in style
-    return page
-
-
-def test_html_shows_everything(sample) -> None:
+def test_html_shows_everything(check_page, sample) -> None:
     text = render(sample, "html")
     page = check_page(text, sample)
     for c in sample.claims:
@@ -128,7 +82,7 @@ def test_html_shows_everything(sample) -> None:
     assert "the source is wrong here" in page.words
 
 
-def test_html_marks_up_nothing_that_it_is_given(sample, make_examined) -> None:
+def test_html_marks_up_nothing_that_it_is_given(check_page, sample, make_examined) -> None:
     attack = '</p><script>alert("x")</script>&amp; <b'
     claim = make_examined("A1", sample.claims[0].finding.evidence)
     claim = dataclasses.replace(
@@ -138,7 +92,7 @@ def test_html_marks_up_nothing_that_it_is_given(sample, make_examined) -> None:
     assert attack in check_page(render(data, "html"), data).words
 
 
-def test_different_checks_of_steps_are_shown_with_the_steps(sample) -> None:
+def test_different_checks_of_steps_are_shown_with_the_steps(check_page, sample) -> None:
     derivation = sample.cases[0].derivations[0]
     first = dataclasses.replace(derivation.steps[0], evidence=derivation.steps[0].evidence[:1])
     changed = dataclasses.replace(derivation, steps=(first, *derivation.steps[1:]))
@@ -152,7 +106,7 @@ def test_different_checks_of_steps_are_shown_with_the_steps(sample) -> None:
     assert "Every step checked by" not in render(data, "markdown")
 
 
-def test_checks_are_numbered_and_listed(sample) -> None:
+def test_checks_are_numbered_and_listed(check_page, sample) -> None:
     page = check_page(render(sample, "html"), sample)
     assert "Every step passed check 1." in page.words
     assert page.words.count("indexed normal form (every n ≥ 1); rational normal form (n ≤ 3)") == 1
@@ -186,7 +140,7 @@ def test_a_broken_case_is_shown_and_is_a_problem(sample, form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_parts_alone_render(sample, form) -> None:
+def test_parts_alone_render(check_page, sample, form) -> None:
     for part in (
         dataclasses.replace(sample, claims=()),
         dataclasses.replace(sample, cases=(), curve=None),
@@ -307,7 +261,7 @@ DERIVATION = {
 def test_json_has_its_schema(sample) -> None:
     data = json.loads(render(sample, "json"))
     assert set(data) == {"schema", "ok", "problems", "provenance", "claims", "cases"}
-    assert data["schema"] == SCHEMA == "gradcheck.derivations/1"
+    assert data["schema"] == SCHEMA == "gradcheck.derivations/2"
     assert data["ok"] is True
     assert set(data["provenance"]) == {
         "versions",
@@ -364,7 +318,7 @@ def test_text_has_a_line_for_everything_and_the_verdict(sample) -> None:
     assert "report.html" in text
 
 
-def test_problems_come_first_everywhere(sample, make_examined) -> None:
+def test_problems_come_first_everywhere(check_page, sample, make_examined) -> None:
     bad = make_examined("D1", (Evidence(Standing.REFUTED, "m", "s", "off by 3"),))
     data = dataclasses.replace(sample, claims=(bad, *sample.claims))
     assert "claim D1 is refuted: m: off by 3" in data.problems
@@ -379,7 +333,9 @@ def test_problems_come_first_everywhere(sample, make_examined) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_symbolic_execution_is_shown_and_must_not_fail(sample, form) -> None:
     def executed(standing: Standing) -> ReportData:
-        code = Evidence(standing, "symbolic execution", "both branches, x < 1", "on 4 paths")
+        code = CodeProof(
+            Evidence(standing, "symbolic execution", "both branches, x < 1", "on 4 paths")
+        )
         return dataclasses.replace(sample, cases=(dataclasses.replace(sample.cases[0], code=code),))
 
     good, bad = executed(Standing.PROVED_CODE), executed(Standing.UNDECIDED)
@@ -401,7 +357,7 @@ def test_an_unknown_format_is_refused(sample) -> None:
 # --- the real report
 
 
-def test_the_real_page(full_report) -> None:
+def test_the_real_page(check_page, full_report) -> None:
     text = render(full_report, "html")
     page = check_page(text, full_report)
     assert len(text.encode()) < 500_000
