@@ -1,0 +1,127 @@
+"""The contract of f and of a claim: shape, dtype, NaN, memory, mutation, linearity, each with its own reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import Outcome, Reason, check
+
+X = np.array([0.5, -1.25, 2.0])
+
+
+def cubes(x: np.ndarray) -> float:
+    return float(np.sum(x**3))
+
+
+def cubes_grad(x: np.ndarray) -> np.ndarray:
+    return 3 * x**2
+
+
+def scalar_vjp(x: np.ndarray, v: Any) -> np.ndarray:
+    return v * cubes_grad(x)
+
+
+class Remembers:
+    """Breaks one clause of the contract: what `how` says."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.buffer = np.zeros(3)
+        self.rng = np.random.default_rng(0)
+        self.calls = 0
+
+    def __call__(self, x: np.ndarray, v: Any) -> Any:
+        self.calls += 1
+        g = scalar_vjp(x, v)
+        match self.how:
+            case "accumulates":
+                self.buffer += g
+                return self.buffer.copy()
+            case "reuses its buffer":
+                self.buffer[:] = g
+                return self.buffer
+            case "is random":
+                return g * (1 + 0.1 * self.rng.standard_normal())
+            case "raises":
+                raise ZeroDivisionError("in backward")
+            case "ignores upstream":
+                return cubes_grad(x)
+            case "returns NaN":
+                return g * np.array([1.0, np.nan, 1.0])
+            case "returns another shape":
+                return np.stack([g, g])
+            case "returns the sum":
+                return g.sum()
+            case "returns a list":
+                return list(g)
+            case "returns nothing":
+                return None
+            case "returns complex":
+                return g + 0j
+            case "mutates x":
+                x += 1
+                return g
+        raise AssertionError(self.how)
+
+
+BROKEN = {
+    "accumulates": Reason.STATE,
+    "reuses its buffer": Reason.ALIASING,
+    "is random": Reason.STATE,
+    "raises": Reason.CLAIM_RAISED,
+    "ignores upstream": Reason.NONLINEAR,
+    "returns NaN": Reason.NONFINITE_CLAIM,
+    "returns another shape": Reason.SHAPE,
+    "returns the sum": Reason.SHAPE,
+    "returns a list": Reason.SHAPE,
+    "returns nothing": Reason.SHAPE,
+    "returns complex": Reason.DTYPE,
+    "mutates x": Reason.MUTATION,
+}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(("how", "reason"), BROKEN.items())
+def test_broken_contract_fails_with_its_own_reason(how: str, reason: Reason, mode: Any) -> None:
+    report = check(cubes, X, vjp=Remembers(how), rng=0, mode=mode)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, reason), str(report)
+
+
+def test_contract_tests_can_fail() -> None:
+    """The same claim without a broken clause passes, so each failure above is due to its clause."""
+    assert check(cubes, X, vjp=scalar_vjp, rng=0)
+
+
+def test_random_function_is_inconclusive() -> None:
+    rng = np.random.default_rng(0)
+    report = check(lambda x: cubes(x) * rng.random(), X, grad=cubes_grad, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NONDETERMINISTIC)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((0.0, 0.5), "another value"),  # nothing to measure the difference against
+        ((1.0, 1.0 + 1e-6), "another value"),
+        ((np.zeros(3), np.zeros(2)), "another number of values"),
+    ],
+)
+def test_another_value_at_the_same_point_is_inconclusive(values: Any, said: str) -> None:
+    returned = iter(values)
+    report = check(lambda x: next(returned, values[1]), X, vjp=lambda x, v: np.zeros(3), rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NONDETERMINISTIC)
+    assert said in report.message
+
+
+def test_stale_cache_is_seen() -> None:
+    cache: dict[str, np.ndarray] = {}
+
+    def f(x: np.ndarray) -> float:
+        cache["x"] = x.copy()
+        return cubes(x)
+
+    report = check(f, X, grad=lambda x: cubes_grad(cache["x"]), rng=0)
+    assert report.outcome is Outcome.FAIL

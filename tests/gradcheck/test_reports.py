@@ -1,0 +1,138 @@
+"""What a report says, what `assert_gradient` does with it, and calls that make no sense."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import GradientError, Interval, Outcome, Report, assert_gradient, check
+
+A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
+X = np.array([0.5, -1.25, 2.0])
+
+
+def cubes(x: np.ndarray) -> float:
+    return float(np.sum(x**3))
+
+
+def cubes_grad(x: np.ndarray) -> np.ndarray:
+    return 3 * x**2
+
+
+def linear(x: np.ndarray) -> np.ndarray:
+    return np.tanh(A @ x)
+
+
+def linear_jac(x: np.ndarray) -> np.ndarray:
+    return (1 - np.tanh(A @ x) ** 2)[:, None] * A
+
+
+def test_report_is_json_safe_and_versioned() -> None:
+    report = check(lambda x: float("nan"), X, grad=cubes_grad, rng=7)
+    data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert data["schema"] == "gradcheck.report/1"
+    assert data["resolution"] == "inf"
+    assert data["seed"] == 7
+
+
+def test_seed_reproduces_the_report() -> None:
+    def wrong(x: np.ndarray) -> np.ndarray:
+        return cubes_grad(x) * (1 + 1e-9)
+
+    first = check(cubes, X, grad=wrong)
+    again = check(cubes, X, grad=wrong, rng=first.seed)
+    assert again.to_dict() == first.to_dict()
+    assert check(cubes, X, grad=wrong).seed != first.seed
+
+
+def test_workers_do_not_change_the_report() -> None:
+    reports = [check(linear, X, jac=linear_jac, mode="full", workers=k, rng=0) for k in (1, 3)]
+    assert reports[0].to_dict() == reports[1].to_dict()
+
+
+def test_assert_gradient() -> None:
+    assert isinstance(assert_gradient(cubes, X, grad=cubes_grad), Report)
+    with pytest.raises(GradientError) as caught:
+        assert_gradient(cubes, X, grad=np.zeros_like)
+    assert caught.value.report.outcome is Outcome.FAIL
+    assert isinstance(caught.value, AssertionError)
+    assert str(caught.value).splitlines()[0].startswith("FAIL  cubes [grad]: ")
+
+
+def test_assert_gradient_on_inconclusive() -> None:
+    def unknown(x: np.ndarray) -> float:
+        return 1e16 + float(np.sum(np.sin(x)))
+
+    with pytest.raises(GradientError):
+        assert_gradient(unknown, X, grad=np.cos)
+    with pytest.raises(pytest.skip.Exception):
+        assert_gradient(unknown, X, grad=np.cos, inconclusive="skip")
+    with pytest.warns(UserWarning, match="INCONCLUSIVE"):
+        assert_gradient(unknown, X, grad=np.cos, inconclusive="warn")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, TypeError, "exactly one of"),
+        ({"grad": cubes_grad, "vjp": cubes_grad}, TypeError, "grad, vjp"),
+        ({"grad": 3}, TypeError, "grad must be callable"),
+        ({"grad": cubes_grad, "mode": "slow"}, ValueError, "slow"),
+        ({"grad": cubes_grad, "rtol": -1.0}, ValueError, "-1.0"),
+        ({"grad": cubes_grad, "rng": "seed"}, TypeError, "seed"),
+        ({"grad": cubes_grad, "rng": -3}, TypeError, "-3"),
+        ({"grad": cubes_grad, "workers": 0}, ValueError, "workers"),
+        ({"grad": cubes_grad, "argnums": 1}, ValueError, "argument 1"),
+        ({"grad": cubes_grad, "argnums": ()}, ValueError, "argnums"),
+        ({"grad": cubes_grad, "domain": Interval(0.0)}, ValueError, "domain"),
+    ],
+)
+def test_senseless_calls_raise(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check(cubes, X, **arguments)
+
+
+@pytest.mark.parametrize("x", [X.astype(np.float32), X.tolist(), (X, X)])
+def test_a_batch_needs_one_float64_array(x: Any) -> None:
+    with pytest.raises(TypeError, match="one float64 array"):
+        check(lambda x: np.sum(x**3, axis=-1), x, grad=cubes_grad, vectorized=True)
+
+
+@pytest.mark.parametrize("x", [np.array([1.0, np.nan]), np.array([np.inf])])
+def test_nonfinite_point_raises(x: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        check(cubes, x, grad=cubes_grad)
+
+
+def test_grad_of_a_vector_function_says_what_to_use() -> None:
+    with pytest.raises(TypeError, match="Elementwise"):
+        check(np.sin, X, grad=np.cos)
+
+
+def test_text_of_a_pass() -> None:
+    assert str(check(cubes, X, grad=cubes_grad, rng=4)) == (
+        "PASS  cubes [grad]: agrees with the numerical derivative along 3 random directions\n"
+        "  would have seen: an error of 9.0e-08 of the gradient's size (chance of missing one: 1e-09)\n"
+        "  tried: 3 directions, 22 evaluations of f, 2 of the grad; rerun with rng=4"
+    )
+
+
+def test_text_of_a_failure() -> None:
+    def halved(x: np.ndarray) -> np.ndarray:
+        g = cubes_grad(x)
+        g[1] /= 2
+        return g
+
+    lines = str(check(cubes, X, grad=halved, rng=4)).splitlines()
+    assert lines[0].startswith(
+        "FAIL  cubes [grad]: x0[1] is wrong: claimed 2.34375, numerical 4.6875 ± "
+    )
+    assert lines[2].split() == ["entry", "claimed", "numerical", "±", "radius", "claimed/numerical"]
+    assert lines[3].split()[:3] == ["x0[1]", "2.34375", "4.6875"]
+    assert lines[3].split()[-1] == "0.5"
+    assert lines[5] == "  looks like: a single wrong entry, x0[1]; the others agree"
