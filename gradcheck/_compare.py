@@ -27,8 +27,8 @@ from gradcheck._steps import spacing
 GOAL = Goal(rtol=1e-8)
 CLOSELY = Goal(rtol=1e-13)  # as close as f allows
 _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
-_ULPS = 32.0
-_VANISHING = 1e-3
+SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
+_ULPS = 16.0
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
@@ -185,7 +185,7 @@ def _rounding_of_zero(
     numerical one vanishes beside it, too.
     """
     slack = found.noise / problem.course(direction).unit
-    if abs(found.value) <= _VANISHING * found.size:
+    if found.near is None or found.vanishes:
         slack = max(slack, rtol * found.scale)
     return slack if scale <= 8 * slack else 0.0
 

@@ -19,6 +19,7 @@ from gradcheck._case import ClaimKind
 from gradcheck._compare import (
     CLOSELY,
     GOAL,
+    SMALL,
     Comparison,
     claim_rounding,
     claim_rtol,
@@ -51,10 +52,13 @@ from gradcheck._steps import spacing
 DIRECTIONS = 3
 _MOST_DIRECTIONS = 8
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
+_CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
 _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smooth for certain
-_SMALL = 2.0**-14  # entries that contribute less than this to a direction get one of their own
 
-_ROUGHLY = Goal(rtol=1e-2)  # of entries beside which f moves little more than its rounding
+# Of entries beside which f may move by little more than its rounding, as much as is easily had: of
+# how they move f, or of what they claim.
+_ROUGHLY = 1e-4
+_VERY_ROUGHLY = 1e-2
 
 _UNRESOLVED = {
     "noise": Reason.NOISE,
@@ -295,16 +299,19 @@ class Examination:
         self._problem.noise = statistics.median(seen) / NOISE_CONFIDENCE
         scale = max(c.scale for c in self._random())
         self._problem.claim_rounding = claim_rounding(self._problem, scale)
-        small = self._small_entries(self._comparisons[0])
+        small, size = self._small_entries(self._comparisons[0])
         if np.any(small) and not np.all(small):
             noise = max(seen)
-            self._try("small entries", small, _ROUGHLY, lambda c: glance(c, _ROUGHLY, noise))
+            goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
+            self._try("small entries", small, goal, lambda c: glance(c, goal, noise))
 
-    def _small_entries(self, c: Comparison) -> Array:
-        """Say which entries claim next to nothing of a comparison."""
+    def _small_entries(self, c: Comparison) -> tuple[Array, float]:
+        """Say which entries claim next to nothing of a comparison, and how much all of them together."""
         share = self._problem.pullback(c.cotangent) * c.direction
         np.abs(share, out=share)
-        return share < _SMALL * (norm(share) / math.sqrt(share.size))
+        small = share < SMALL * (norm(share) / math.sqrt(share.size))
+        share *= small
+        return small, norm(share)
 
     # -- the verdict -----------------------------------------------------------------------------
 
@@ -350,9 +357,14 @@ class Examination:
         wrong = self._disagreeing()
         if any(c.found.interval is not None for c in wrong):
             return False
-        pairs = [(c.claimed, c.found.value, c.scale) for c in wrong]
-        pairs += [(e.claimed, e.numerical, 0.0) for e in entries]
-        return all(abs(a - b) < _HAIR * max(abs(a), abs(b), scale) for a, b, scale in pairs)
+        whole = [c for c in wrong if c.label == "random"]
+        if any(abs(c.claimed - c.found.value) >= _HAIR * c.scale for c in whole):
+            return False
+        parts = [(c.claimed, c.found.value, c.found.radius) for c in wrong if c.label != "random"]
+        parts += [(e.claimed, e.numerical, e.radius) for e in entries]
+        return not any(
+            abs(a - b) > max(_CLEAR * radius, _HAIR * max(abs(a), abs(b))) for a, b, radius in parts
+        )
 
     def _doubtful(self, c: Comparison | None) -> Verdict:
         assert c is not None  # something disagrees

@@ -17,6 +17,7 @@ from gradcheck._ladder import (
 )
 
 _SIDE_SAFETY = 3.0
+_VANISHING = 1e-3
 _CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
 
 
@@ -58,9 +59,14 @@ class Found:
     near: float | None = None
 
     @property
+    def vanishes(self) -> bool:
+        """Whether the derivative is nothing beside its natural size near the point."""
+        return self.near is not None and abs(self.value) <= _VANISHING * self.near
+
+    @property
     def size(self) -> float:
-        """Natural size of a derivative as near to the point as it is known."""
-        return self.scale if self.near is None else self.near
+        """Natural size of a derivative, from near the point where it doesn't vanish there."""
+        return self.scale if self.near is None or self.vanishes else self.near
 
 
 def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:

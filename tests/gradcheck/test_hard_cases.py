@@ -161,3 +161,55 @@ def test_a_ratio_that_overflows_is_no_diagnosis() -> None:
     report = check(lambda x: 1e-310 * np.sin(x), 1.0, grad=lambda x: 1.0, rng=0)
     assert report.outcome is Outcome.FAIL
     assert report.diagnosis is None
+
+
+# -- near the resolution ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("power", [2, 3, 5, 7])
+def test_a_degenerate_zero_passes(power: int, mode: str) -> None:
+    """There the numerical derivative and its natural size near the point vanish together."""
+    found = outcomes(lambda x: np.sum(x**power), np.zeros(1), lambda x: 0 * x, mode)
+    assert found == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("weight", [1e-3, 1e-5, 1e-7])
+@pytest.mark.parametrize("factor", [0.0, 2.0, -1.0])
+def test_one_of_a_few_tiny_entries_among_many(weight: float, factor: float) -> None:
+    w = np.ones(1000)
+    w[:8] = weight
+    w[0] = weight / 10
+    x = np.random.default_rng(0).uniform(0.5, 2.0, 1000)
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = w * x
+        g[0] *= factor
+        return g
+
+    assert outcomes(lambda x: 0.5 * (x * x) @ w, x, grad) == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-6])
+def test_every_entry_beside_an_offset(scale: float) -> None:
+    x = np.array([0.3, 1.2, -2.0])
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = scale * np.cos(x)
+        g[0] *= 1 + 1e-5
+        return g
+
+    assert outcomes(lambda x: 1 + scale * np.sum(np.sin(x)), x, grad, "full") == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("n", [2, 30])
+def test_every_entry_in_half_precision(n: int) -> None:
+    x = np.ones(n, np.float16)
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = 2 * x
+        g[0] *= np.float16(1.05)
+        return g
+
+    assert outcomes(lambda x: np.sum(x * x), x, lambda x: 2 * x, "full") == {Outcome.PASS}
+    assert outcomes(lambda x: np.sum(x * x), x, grad, "full") == {Outcome.FAIL}
