@@ -20,6 +20,7 @@ import reference
 from derivations import catalogue, code
 from derivations.comparison import Comparison, PointComparison
 from derivations.plan import current, generator, using
+from derivations.profiles import profile
 from derivations.records import Evidence, Finding, Standing
 from derivations.report import ExaminedCase
 
@@ -113,11 +114,12 @@ def backed(
 
 def examine_case(name: str) -> ExaminedCase:
     """Return what is known about a case; what breaks off is said in it."""
-    source = case_named(name).source
+    case = case_named(name)
+    source = case.source
     try:
-        comparison = compare(name)
-        executed = code.proof(name, comparison)
-        return ExaminedCase(name, source, row_named(name).derive(), comparison, executed)
+        row, comparison = row_named(name), compare(name)
+        executed, measured = code.proof(name, comparison), profile(case, row)
+        return ExaminedCase(name, source, row.derive(), comparison, executed, measured)
     except Exception as error:  # noqa: BLE001  # one broken case must not hide the others
         failure = f"the examination broke off: {type(error).__name__}: {error}"
         return ExaminedCase(name, source, (), Comparison(name, (), failure))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from derivations.comparison import Comparison
     from derivations.figures import StepCurve
     from derivations.plan import Plan
+    from derivations.profiles import Profile
     from derivations.records import Claim, CodeProof, Derivation
 
 
@@ -71,6 +72,8 @@ class ExaminedCase:
         Derivation, closed form and finite differences on random inputs.
     code : CodeProof or None
         What is known about the code itself; None where the examination broke off before.
+    profile : Profile or None
+        The errors of the code over the range of its input; of functions of one real number only.
     """
 
     name: str
@@ -78,6 +81,7 @@ class ExaminedCase:
     derivations: tuple[Derivation, ...]
     comparison: Comparison
     code: CodeProof | None = None
+    profile: Profile | None = None
 
     @property
     def standing(self) -> Standing:
@@ -130,7 +134,8 @@ def _claim_problems(examined: ExaminedClaim) -> list[str]:
 
 
 def _case_problems(case: ExaminedCase) -> list[str]:
-    problems = [f"case {case.name}: {p}" for p in case.comparison.problems]
+    disagreements = (*case.comparison.problems, *(case.profile.problems if case.profile else ()))
+    problems = [f"case {case.name}: {p}" for p in disagreements]
     if case.standing in (Standing.REFUTED, Standing.UNDECIDED):
         problems.append(f"case {case.name}: its derivation is {case.standing.value}")
     if case.code is not None and case.code.standing in (Standing.REFUTED, Standing.UNDECIDED):

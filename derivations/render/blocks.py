@@ -248,7 +248,10 @@ def _step(step: Step, checked: str) -> str:
 def case_table(cases: Iterable[ExaminedCase]) -> str:
     """Return the table of functions with what their comparison gave."""
     heads = ("function", "derivation", *wording.COMPARED)
-    rows = [(_linked(case), chip(case.standing), *wording.compared(case)) for case in cases]
+    rows = [
+        (_linked(case), chip(case.standing), *map(prose.html, wording.compared(case)))
+        for case in cases
+    ]
     return scrolling("Comparison of every function", table("cases", heads, rows))
 
 

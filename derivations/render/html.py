@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from derivations.render import blocks, plots, prose, wording
+from derivations.render import blocks, multiples, plots, prose, wording
 
 if TYPE_CHECKING:
     from derivations.report import ReportData
@@ -167,7 +167,6 @@ def _claims(data: ReportData, shown: blocks.Shown) -> list[str]:
 def _cases(data: ReportData, shown: blocks.Shown) -> str:
     if not data.cases:
         return ""
-    plot = plots.ulp_plot([c.comparison for c in data.cases])
     derivations = [
         blocks.derivation(d, shown)
         for c in data.cases
@@ -178,16 +177,38 @@ def _cases(data: ReportData, shown: blocks.Shown) -> str:
         "<p>For every function three roads lead to the derivative: the derivation, evaluated at 50 "
         "digits; the closed form in floating point; the numerical derivative. Errors of the code "
         "are in ulps of the largest entry of the result, errors of the numerical derivative in the "
-        "radii that it states for itself. The column “code in exact arithmetic” says where the "
-        "formula in the code, executed with symbols instead of numbers on small shapes and on every "
-        "path, is that of the derivation; rounding is not covered there.</p>"
+        "radii that it states for itself.</p>"
+        f"<p>{escape(wording.EXECUTED)}</p>"
         f"{blocks.case_table(data.cases)}"
-        f"<figure>{plot}<figcaption>Errors of value and derivative of the closed forms, largest "
-        "over the random inputs.</figcaption></figure>"
+        f"{_errors(data)}"
     )
     if derivations:
         body += f"<h3>Derivations that no claim above shows</h3>{''.join(derivations)}"
     return _section("cases", "Functions: derivation, code and finite differences", body)
+
+
+def _errors(data: ReportData) -> str:
+    """Return the errors over the range of the input where they were measured, else the largest."""
+    profiles = {c.name: c.profile for c in data.cases if c.profile is not None}
+    others = [c.comparison for c in data.cases if c.profile is None]
+    figures = ""
+    if profiles:
+        figures = (
+            f"<figure>{multiples.ulp_profiles(profiles)}<figcaption>Functions of one number: error "
+            "of the code in ulps of the result against the input x, the largest of every bin; x on "
+            "a logarithmic scale on both sides of zero. Filled: the value; line: the derivative; "
+            "the largest of each stands on the right. Broken lines: the bounds that the "
+            "documentation of the functions states, long strokes for the value, short ones for the "
+            "derivative. Where it states the bound of a derivative in ulps of two terms that "
+            "cancel, so is its error.</figcaption></figure>"
+        )
+    if others:
+        figures += (
+            f"<figure>{plots.ulp_plot(others)}<figcaption>Errors of value and derivative of the "
+            f"{'other ' * bool(profiles)}closed forms, largest over the random inputs."
+            "</figcaption></figure>"
+        )
+    return figures
 
 
 def _curve(data: ReportData) -> str:

@@ -35,6 +35,7 @@ def render(data: ReportData) -> str:
             blocks += _claim(c, shown)
     if data.cases:
         blocks += ["## Functions: derivation, code and finite differences", _cases(data.cases)]
+        blocks.append(markdown(wording.EXECUTED))
         for case in data.cases:
             for d in case.derivations:
                 blocks += derivation(d, shown)
@@ -137,7 +138,7 @@ def _cases(cases: Iterable[ExaminedCase]) -> str:
         (
             f"`{case.name}`",
             f"{wording.look(case.standing).sign} {case.standing.value}",
-            *wording.compared(case),
+            *map(markdown, wording.compared(case)),
         )
         for case in cases
     ]

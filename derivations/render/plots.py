@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from derivations.figures import StepCurve
 
 _WIDTH, _HEIGHT = 660, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 92, 22, 14, 50
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # An error of exactly zero has no logarithm; it is drawn at the bottom of the frame.
 _FLOOR = 1e-18
@@ -82,7 +82,7 @@ def step_plot(curve: StepCurve) -> str:
         + _axis_titles("step h", "relative error of the derivative")
     )
     title = f"Central difference of {curve.title}: relative error against the step"
-    return _svg("step-plot", title, description, body, _HEIGHT)
+    return _svg("step-plot step", title, description, body, (_WIDTH, _HEIGHT))
 
 
 def _chosen_step(f: _Frame, step: float) -> str:
@@ -96,7 +96,7 @@ def _chosen_step(f: _Frame, step: float) -> str:
     )
 
 
-_NAMES_END, _LINE, _FIRST_LINE = 232, 22, 30
+_NAMES_END, _NARROW, _LINE, _FIRST_LINE = 232, 460, 22, 30
 _DIAMOND = "l5 5-5 5-5-5z"
 
 
@@ -105,7 +105,7 @@ def ulp_plot(comparisons: Sequence[Comparison]) -> str:
     comparisons = [c for c in comparisons if math.isfinite(_largest(c))]
     worst = max(comparisons, key=_largest, default=None)
     reach = max(2.0, math.ceil(0.0 if worst is None else _largest(worst)))
-    scale = (_WIDTH - _NAMES_END - 24) / reach
+    scale = (_NARROW - _NAMES_END - 24) / reach
     height = _FIRST_LINE + _LINE * len(comparisons) + 42
     rows = [_ulp_row(c, _FIRST_LINE + _LINE * q + 6, scale) for q, c in enumerate(comparisons)]
     description = (
@@ -115,7 +115,7 @@ def ulp_plot(comparisons: Sequence[Comparison]) -> str:
     )
     title = "Error of the closed forms against their derivations at 50 digits"
     body = _ulp_axis(reach, scale, height) + "".join(rows)
-    return _svg("ulp-plot", title, description, body, height)
+    return _svg("ulp-plot narrow", title, description, body, (_NARROW, height))
 
 
 def _largest(c: Comparison) -> float:
@@ -127,7 +127,7 @@ def _ulp_row(c: Comparison, y: int, scale: float) -> str:
     value, slope = left + scale * c.value_ulps, left + scale * c.derivative_ulps
     return (
         f'<text x="{left - 12}" y="{y + 4}" class=end>{name}</text>'
-        f'<path class=grid d="M{left} {y}H{_WIDTH - 16}"/>'
+        f'<path class=grid d="M{left} {y}H{_NARROW - 16}"/>'
         f'<circle class=value-dot cx="{value:.1f}" cy="{y}">'
         f"<title>value {c.value_ulps:.2f} ulp</title></circle>"
         f'<path class=slope-dot d="M{slope:.1f} {y - 5}{_DIAMOND}">'
@@ -142,7 +142,7 @@ def _ulp_axis(reach: float, scale: float, height: int) -> str:
         f'<text x="{left + 14}" y="15">value</text>',
         f'<path class="slope-dot" d="M{left + 76} 6{_DIAMOND}"/>'
         f'<text x="{left + 88}" y="15">derivative</text>',
-        f'<text x="{(left + _WIDTH) / 2:.0f}" y="{height - 6}" text-anchor="middle">'
+        f'<text x="{_NARROW // 2}" y="{height - 6}" text-anchor="middle">'
         "largest error of the code, in ulps of the largest entry</text>",
     ]
     for tick in _ticks(reach):
@@ -154,9 +154,11 @@ def _ulp_axis(reach: float, scale: float, height: int) -> str:
     return "".join(parts)
 
 
-def _svg(name: str, title: str, description: str, body: str, height: int) -> str:
+def _svg(name: str, title: str, description: str, body: str, size: tuple[int, int]) -> str:
+    """Return a plot; the name is its id, and after a space the class of its style."""
+    name, css = name.split()
     return (
-        f'<svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" '
+        f'<svg class="plot {css}" viewBox="0 0 {size[0]} {size[1]}" role="img" '
         f'aria-labelledby="{name}-title {name}-text">'
         f'<title id="{name}-title">{escape(title)}</title>'
         f'<desc id="{name}-text">{escape(description)}</desc>{body}</svg>'

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from derivations.exclusions import NOT_COVERED
 from derivations.records import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from derivations.records import Derivation, Evidence
+    from derivations.records import CodeProof, Derivation, Evidence
     from derivations.report import ExaminedCase, ExaminedClaim, Provenance, ReportData
 
 # Where to read what a status means; the order is from strongest to weakest.
@@ -45,6 +47,17 @@ TRUSTED_BASE = (
     "elementary functions, the chain rule and the linearity of finite sums are taken as axioms."
 )
 
+
+EXECUTED = (
+    "The column “code in exact arithmetic” says where the formula in the code, executed with symbols "
+    "instead of numbers on small shapes and on every path, is that of the derivation, and where not: "
+    "on the borders between branches, at the entries named there and at entries alike. Not covered "
+    f"are {NOT_COVERED}."
+)
+# The places that a proof of code leaves out, among its exclusions.
+_INDICES = re.compile(r"_(\d+(?:,\d+)+)")  # of an entry, to be set below the line together
+_OUTSIDE = "everything outside of: "
+_PLACE = re.compile(r"(?:kinks and borders between branches, where|points where) (.*)")
 
 # The groups that statuses are coloured by; the sign alone tells them apart.
 SIGNS: Mapping[str, str] = {"proved": "✓", "refuted": "✗", "undecided": "?", "measured": "≈"}
@@ -171,11 +184,37 @@ COMPARED = (
 )
 
 
+def excluded(exclusions: Iterable[str]) -> str:
+    """Return, in short, where a proof of code does not hold inside of its region.
+
+    The region is shown already, and what no proof of code covers is said once for all of them.
+
+    Examples
+    --------
+    >>> excluded(["everything outside of: x < 7", "points where x_1 = 0, and at entries alike"])
+    '; not where x_1 = 0'
+    """
+    places, others = [], []
+    for exclusion in exclusions:
+        match = _PLACE.match(exclusion)
+        if match is not None:
+            place = match[1].removesuffix(", and at entries alike")
+            places.append(_INDICES.sub(r"_{\1}", place))
+        elif exclusion != NOT_COVERED and not exclusion.startswith(_OUTSIDE):
+            others.append(exclusion)
+    where = f"; not where {'; '.join(dict.fromkeys(places))}" if places else ""
+    return where + (f"; also not: {'; '.join(others)}" if others else "")
+
+
+def _executed(proof: CodeProof) -> str:
+    return f"{look(proof.standing).sign} {proof.summary}{excluded(proof.evidence.exclusions)}"
+
+
 def compared(case: ExaminedCase) -> tuple[str, ...]:
     """Return what the comparison of a case gave, a text for each heading in `COMPARED`."""
     summary = case.comparison.confrontation
     return (
-        "–" if case.code is None else f"{look(case.code.standing).sign} {case.code.summary}",
+        "–" if case.code is None else _executed(case.code),
         figure(summary.value_ulps),
         figure(summary.derivative_ulps),
         figure(case.comparison.entry_error),
