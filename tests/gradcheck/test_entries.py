@@ -141,7 +141,7 @@ def test_an_error_too_small_for_pairs_is_found_by_the_direction() -> None:
     report = check(
         cross_entropy,
         LOGITS,
-        grad=lambda z: cross_entropy_grad(z) * (1 + 2e-8),
+        grad=lambda z: cross_entropy_grad(z) * (1 + 1e-9),
         mode="full",
         rng=0,
     )
