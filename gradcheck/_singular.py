@@ -204,10 +204,14 @@ def _checked_side(c: Component, side: int, check: Rung, noise: float) -> Window 
     if w is None:
         return None
     w = replace(w, rounding=_SIDE_SAFETY * w.rounding)
-    tail, fine = w.tail.slope + side * w.tail.bend, check.slope + side * check.bend
-    bent = 2 * abs(tail - w.value) * (check.step / w.tail.step)
-    slack = w.radius + bent + 2 * SIGMAS * noise / check.step
-    return w if abs(fine - w.value) <= slack else None
+    return None if _contradicts(check, w, side, noise) else w
+
+
+def _contradicts(fine: Rung, w: Window, side: int, noise: float) -> bool:
+    """Whether a finer rung says otherwise than a window of one side, beyond noise."""
+    tail, slope = w.tail.slope + side * w.tail.bend, fine.slope + side * fine.bend
+    bent = 2 * abs(tail - w.value) * (fine.step / w.tail.step)
+    return abs(slope - w.value) > w.radius + bent + 2 * SIGMAS * noise / fine.step
 
 
 def _bend_persists(c: Component, gap: float, noise: float) -> bool:
@@ -223,6 +227,9 @@ def _side(c: Component, side: int, noise: float) -> Window | None:
     for a in range(BASE, c.depth - ONE_SIDED_WIDTH, 2 * STRIDE):
         w = c.one_sided(side, a, noise)
         if w is None:
+            continue
+        finer = [c.rungs[k] for k in c.known() if k >= w.stop and not c.rungs[k].flat]
+        if any(_contradicts(r, w, side, noise) for r in finer):
             continue
         if best is None or w.radius < best.radius:
             best = w

@@ -221,3 +221,14 @@ def test_every_entry_in_half_precision(n: int) -> None:
 
     assert outcomes(lambda x: np.sum(x * x), x, lambda x: 2 * x, "full") == {Outcome.PASS}
     assert outcomes(lambda x: np.sum(x * x), x, grad, "full") == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("seed", [8, 86])
+def test_noise_that_the_first_steps_happen_to_miss(seed: int) -> None:
+    """Of two values only; one-sided derivatives that finer steps contradict show nothing."""
+    x = np.random.default_rng(1000).standard_normal(4)
+
+    def f(x: np.ndarray) -> Any:
+        return np.sum(np.sin(x)) + 1e-10 * np.sign(np.sin(1e6 * np.sum(np.cos(1e9 * x))))
+
+    assert check(f, x, vjp=lambda x, v: v * np.cos(x), rng=seed)
