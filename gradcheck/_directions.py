@@ -24,38 +24,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradcheck._domain import Array
-from gradcheck._steps import natural_size
 
 # Twenty bits of a magnitude are fine enough for the bound above, and coarse enough for exact sums.
 _SIGN_AND_FRACTION = np.uint32(0x807FFFF0)
 _HALF = np.uint32(0x3F000000)  # the exponent of float32 numbers from ½ to 1
-_EXPONENT_BITS = np.int64(0x7FF0000000000000)
 MISS_PROBABILITY = 1e-9
 _SPREAD = 2 * math.sqrt(2)
 _BISECTIONS = 30  # to seven digits, of which the report shows two
 
 
-def power_of_two_size(x: Array) -> Array:
-    """Return the natural size of each entry, rounded down to a power of two."""
-    return down_to_power_of_two(natural_size(x))
-
-
-def down_to_power_of_two(size: Array) -> Array:
-    """Round positive float64 numbers down to powers of two."""
-    rounded = (size.view(np.int64) & _EXPONENT_BITS).view(np.float64)
-    if rounded.min(initial=1.0) == 0.0:  # subnormal numbers have no exponent of their own
-        _, exponent = np.frexp(size)
-        return np.asarray(np.ldexp(1.0, exponent - 1))
-    return rounded
-
-
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draw ±m with m uniform on [½, 1) in steps of 2⁻²⁰."""
-    bits = rng.integers(0, 1 << 32, shape, dtype=np.uint32)
+    count = math.prod(shape)
+    # the generators of 64 bits a number, as default_rng's is, give two of 32 each
+    bits = rng.bit_generator.random_raw((count + 1) // 2).view(np.uint32)[:count]
     # random bits become the sign and the leading part of the fraction of a float32
     bits &= _SIGN_AND_FRACTION
     bits |= _HALF
-    return bits.view(np.float32).astype(np.float64)
+    return bits.view(np.float32).astype(np.float64).reshape(shape)
 
 
 def detectable_gradient(radii: Sequence[float], probability: float = MISS_PROBABILITY) -> float:

@@ -42,7 +42,7 @@ import numpy.typing as npt
 
 from gradcheck._batch import Batched
 from gradcheck._compare import CLOSELY, GOAL, SMALL, Comparison, claim_rounding, judged, norm
-from gradcheck._directions import down_to_power_of_two, signed
+from gradcheck._directions import signed
 from gradcheck._domain import Array
 from gradcheck._ladder import BASE, SIGMAS, Component
 from gradcheck._line import Counter, Line, Values
@@ -152,7 +152,7 @@ class _Entries:
         self._rng = np.random.default_rng(0) if rng is None else rng
         self._batch = batch
         inputs = problem.arithmetic.inputs
-        self._sizes = down_to_power_of_two(inputs.sizes)
+        self._sizes = inputs.sizes
         self._free = inputs.tangent(self._sizes) is self._sizes  # no domain is declared
         self._jacobian = _claimed_jacobian(problem)
         self._claimed = self._jacobian * self._sizes

@@ -33,7 +33,6 @@ from gradcheck._directions import (
     MISS_PROBABILITY,
     detectable_gradient,
     detectable_matrix,
-    down_to_power_of_two,
     signed,
 )
 from gradcheck._domain import Array
@@ -45,12 +44,14 @@ from gradcheck._line import quiet
 from gradcheck._locate import Located, examples, locate
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
-from gradcheck._search import Goal, first_glance, glance
+from gradcheck._search import Goal, first_glance, glance, roughly
 from gradcheck._singular import Found
 from gradcheck._steps import spacing
 
 DIRECTIONS = 3
+_FEWEST_DIRECTIONS = 2  # an accusation needs as many
 _MOST_DIRECTIONS = 8
+_FINE_RESOLUTION = 3e-4  # where two directions see as much, a third is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
 _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smooth for certain
@@ -162,7 +163,12 @@ class Examination:
                 "vjp=gradcheck.Elementwise(derivative) for a function that acts entry by entry"
             )
         self._rtol = claim_rtol(problem, self._settings.rtol)
-        return Witnessed(problem, self._direction() if problem.kind == "jvp" else self._cotangent())
+        return Witnessed(
+            problem,
+            problem.inputs.tangent(self._direction())
+            if problem.kind == "jvp"
+            else self._cotangent(),
+        )
 
     def _finish(self, witnessed: Witnessed) -> None:
         """Check the claim's conduct, now that f has been evaluated elsewhere."""
@@ -205,8 +211,7 @@ class Examination:
     def _fast_verdict(self) -> Verdict:
         witnessed = self._begin()
         support = np.ones(self._problem.inputs.layout.size, dtype=bool)
-        for _ in range(DIRECTIONS):
-            self._try_random(support)
+        self._try_directions(support)
         kinks = self._set_kinks_aside(support)
         if not self._disagreeing() and not kinks:
             self._try_small_entries()
@@ -229,13 +234,19 @@ class Examination:
             return np.ones(1)
         return signed(self._rng, (self._problem.outputs.size,))
 
-    def _direction(self, support: Array | None = None) -> Array:
+    def _direction(self) -> Array:
         inputs = self._problem.inputs
         d = signed(self._rng, inputs.sizes.shape)
-        d *= down_to_power_of_two(inputs.sizes)
-        if support is not None and not support.all():
-            d *= support
-        return inputs.tangent(d)
+        d *= inputs.sizes
+        return d
+
+    def _try_directions(self, support: Array) -> None:
+        """Compare along three random directions, or two that agree and see enough."""
+        for _ in range(DIRECTIONS):
+            self._try_random(support)
+            enough = len(self._random()) >= _FEWEST_DIRECTIONS and not self._disagreeing()
+            if enough and self._numerical_resolution() <= _FINE_RESOLUTION:
+                return
 
     def _try_random(self, support: Array) -> None:
         """Compare along a random direction; once f is known to be smooth, a glance will do where the claim agrees."""
@@ -244,14 +255,20 @@ class Examination:
             # f's noise is the same along every direction, and so is the size of a derivative
             noise = max(c.found.noise for c in before)
             goal = replace(GOAL, atol=GOAL.rtol * min(c.scale for c in before))
-            self._try("random", support, goal, lambda c: glance(c, goal, noise))
+            self._try("random", self._direction(), support, goal, lambda c: glance(c, goal, noise))
         else:
-            self._try("random", support, GOAL, lambda c: first_glance(c, GOAL))
+            self._try("random", self._direction(), support, GOAL, lambda c: first_glance(c, GOAL))
 
     def _try(
-        self, label: str, support: Array, goal: Goal, look: Callable[[Component], Found | None]
+        self,
+        label: str,
+        direction: Array,
+        support: Array,
+        goal: Goal,
+        look: Callable[[Component], Found | None],
     ) -> None:
-        d = self._direction(support)
+        """Compare along the part of a direction that moves the entries of `support` alone."""
+        d = self._problem.inputs.tangent(direction if support.all() else direction * support)
         if d.any():
             at = self._problem, label, d, self._cotangent(), self._rtol
             self._comparisons.append(confirm(*at, goal, look))
@@ -268,7 +285,7 @@ class Examination:
         first = wrong[0]
         where = support if first.label == "random" else first.direction != 0
         for _ in range(2):
-            self._try(first.label, where, GOAL, lambda c: first_glance(c, GOAL))
+            self._try(first.label, self._direction(), where, GOAL, lambda c: first_glance(c, GOAL))
             if len(self._disagreeing()) >= 2:
                 return
 
@@ -285,8 +302,7 @@ class Examination:
         for c in kinks:
             support &= c.direction == 0
         self._comparisons = kinks  # the directions so far moved these entries too
-        for _ in range(DIRECTIONS):
-            self._try_random(support)
+        self._try_directions(support)
         return kinks
 
     def _try_small_entries(self) -> None:
@@ -299,11 +315,18 @@ class Examination:
         self._problem.noise = statistics.median(seen) / NOISE_CONFIDENCE
         scale = max(c.scale for c in self._random())
         self._problem.claim_rounding = claim_rounding(self._problem, scale)
-        small, size = self._small_entries(self._comparisons[0])
+        first = self._comparisons[0]
+        small, size = self._small_entries(first)
         if np.any(small) and not np.all(small):
             noise = max(seen)
             goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
-            self._try("small entries", small, goal, lambda c: glance(c, goal, noise))
+            self._try(
+                "small entries",
+                first.direction,
+                small,
+                goal,
+                lambda c: roughly(c, goal.atol, noise),
+            )
 
     def _small_entries(self, c: Comparison) -> tuple[Array, float]:
         """Say which entries claim next to nothing of a comparison, and how much all of them together."""

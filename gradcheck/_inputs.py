@@ -229,11 +229,13 @@ class Inputs:
 
     @property
     def sizes(self) -> Array:
-        """How far each number may move: the natural size of its entry, as a flat vector."""
+        """How far each number may move: the natural size of its entry, a power of two, as a flat vector."""
         if self._sizes is None:
-            parts = zip(self.layout.slots, self.point, strict=True)
-            flat = [np.repeat(natural_size(x).reshape(-1), slot.parts) for slot, x in parts]
-            self._sizes = np.concatenate(flat) if flat else np.zeros(0)
+            pairs = zip(self.layout.slots, map(natural_size, self.point), strict=True)
+            flat = [
+                np.repeat(s, slot.parts) if slot.parts > 1 else s.reshape(-1) for slot, s in pairs
+            ]
+            self._sizes = flat[0] if len(flat) == 1 else np.concatenate([np.zeros(0), *flat])
         return self._sizes
 
     def course(self, direction: Array) -> Course:

@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from gradcheck._batch import Batched, Filler
-from gradcheck._directions import down_to_power_of_two, signed
+from gradcheck._directions import signed
 from gradcheck._domain import Array, Domain
 from gradcheck._estimate import DEFAULT_RTOL, Estimate, FloatOrArray, at_point
 from gradcheck._forward import Forward
@@ -162,7 +162,7 @@ class _Sweep:
         self._forward = forward
         self._pattern = pattern
         self._goal = goal
-        self._sizes = down_to_power_of_two(forward.arithmetic.inputs.sizes)
+        self._sizes = forward.arithmetic.inputs.sizes
         places = pattern.rows.size
         self._value = np.zeros(places)  # along size·e_i, as is the radius, until the end
         self._radius = np.zeros(places)

@@ -137,7 +137,7 @@ def roughly(c: Component, atol: float, noise: float) -> Found | None:
 
     The noise is that of `glance`.
     """
-    coarse, fine = c.rung(BASE + 2), c.rung(BASE + 4)
+    coarse, fine = c.rung(BASE + 1), c.rung(BASE + 3)
     if not (coarse.finite and fine.finite):
         return None
     value = fine.slope + (fine.slope - coarse.slope) / 15  # steps that differ by four

@@ -22,7 +22,6 @@ from gradcheck._diagnose import diagnose_throughout
 from gradcheck._directions import (
     MISS_PROBABILITY,
     detectable_matrix,
-    down_to_power_of_two,
     signed,
 )
 from gradcheck._domain import Array
@@ -128,7 +127,7 @@ class _SecondOrder:
 
     def _direction(self) -> Array:
         inputs = self._problem.inputs
-        d = down_to_power_of_two(inputs.sizes) * signed(self._rng, inputs.sizes.shape)
+        d = inputs.sizes * signed(self._rng, inputs.sizes.shape)
         return inputs.tangent(d)
 
     def _compared(self, u: Array, v: Array, goal: Goal = _GOAL) -> Comparison:

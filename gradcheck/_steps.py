@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 _OFF_GRID = 0.7390851332151607  # the root of cos t = t; any irrational number would do
 _SMALLEST_UNIT = 2.0**-1020  # so that the finest steps are not zero
+_EXPONENT_BITS = np.int64(0x7FF0000000000000)
 _ZERO_DEPTH = 120  # at x = 0 the argument's precision sets no end to the ladder
 
 
@@ -28,13 +29,24 @@ def step_to(point: npt.NDArray[Any], along: npt.NDArray[Any], t: float) -> npt.N
 
 
 def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """How far each entry may move: its own size; for zeros the typical size of the others, or one."""
+    """How far each entry may move: its own size, or for zeros the typical size of the others, or one.
+
+    It is rounded down to a power of two, so that multiplying by it is exact.
+    """
     size = np.asarray(np.abs(x), dtype=np.float64)
-    if np.all(size):
-        return size
-    nonzero = size[size > 0]
-    typical = float(np.median(nonzero)) if nonzero.size else 1.0
-    return np.asarray(np.where(size > 0, size, typical), dtype=np.float64)
+    if not np.all(size):
+        nonzero = size[size > 0]
+        size[size == 0] = float(np.median(nonzero)) if nonzero.size else 1.0
+    return down_to_power_of_two(size)
+
+
+def down_to_power_of_two(size: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Round positive float64 numbers down to powers of two."""
+    rounded = (size.view(np.int64) & _EXPONENT_BITS).view(np.float64)
+    if rounded.min(initial=1.0) == 0.0:  # subnormal numbers have no exponent of their own
+        _, exponent = np.frexp(size)
+        return np.asarray(np.ldexp(1.0, exponent - 1))
+    return rounded
 
 
 def furthest(size: npt.NDArray[np.float64], along: npt.NDArray[Any]) -> float:
