@@ -65,6 +65,8 @@ class Order:
 
     def add(self, condition: Condition) -> None:
         """Conclude what follows from one more comparison."""
+        if condition.difference.is_Rational:
+            return
         sign = 1 if condition.holds else -1
         a, b, c = _parted(sign * condition.difference)
         self._tighten(b, a, (c, 0))  # a − b + c > 0
@@ -72,10 +74,10 @@ class Order:
     def require(self, condition: Condition) -> None:
         """Conclude what follows, and notice a condition that contradicts the others."""
         known = self.implied(condition.difference)
-        if known is None:
-            self.add(condition)
-        elif known != condition.holds:
+        if known is (not condition.holds):
             self.consistent = False
+        elif not known:  # "zero at most" is less than "negative"
+            self.add(condition)
 
     def add_at_least(self, larger: sp.Expr, smaller: sp.Expr) -> None:
         """Conclude what follows from larger ≥ smaller."""

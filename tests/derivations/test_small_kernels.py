@@ -171,6 +171,17 @@ def test_a_circle_is_inconsistent() -> None:
     assert not known.consistent
 
 
+def test_at_most_becomes_less() -> None:
+    x, y, _ = X
+    known = order.Order()
+    known.add_at_least(y, x)
+    assert (known.implied(x - y), known.implied(y - x)) == (False, None)
+    known.require(order.Condition(x - y, False))
+    assert known.implied(y - x) is True
+    known.require(order.Condition(sp.Rational(-1, 2), False))
+    assert known.consistent
+
+
 def test_whole_expressions_are_compared_too() -> None:
     """Sums of more than two terms, and such as x² − y, are not looked into, whatever their sign."""
     x, y, z = X
