@@ -63,13 +63,16 @@ def _different(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
 def _listed(expressions: Sequence[sp.Expr]) -> str:
     texts = [text for text in map(_shown, expressions) if len(text) <= _LONGEST][:_SHOWN]
     more = len(expressions) - len(texts)
-    if more:
-        texts.append(f"{more} more differences vanish" if texts else f"{more} differences vanish")
+    if more == 1:
+        texts.append("another difference vanishes" if texts else "a difference vanishes")
+    elif more:
+        texts.append(f"{more} {'other ' * bool(texts)}differences vanish")
     return ", or ".join(texts) + ", and at entries alike"
 
 
 def _shown(difference: sp.Expr) -> str:
     """Return that two things are equal, such as ``z_1 = z_2``, given their difference."""
+    difference = difference.primitive()[1]
     if difference.could_extract_minus_sign():
         difference = -difference
     right = [-t for t in sp.Add.make_args(difference) if t.could_extract_minus_sign()]

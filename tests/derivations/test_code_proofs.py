@@ -14,6 +14,7 @@ import sympy as sp
 from derivations import branches, code, confront, report
 from derivations.branches import Code, prove
 from derivations.comparison import Comparison
+from derivations.exclusions import exclusions
 from derivations.inputs import AnyShift, of_case, shifted, within
 from derivations.plan import Plan, using
 from derivations.records import CodeProof, Evidence, Standing
@@ -129,6 +130,23 @@ def test_exclusions_are_listed(name: str, expected: tuple[str, ...]) -> None:
     for text in expected:
         assert any(text in part for part in found), found
     assert len(found) > len(expected) or not expected
+
+
+LONG = [sp.Add(*sp.symbols(f"a_long_name_1:{k}")) for k in range(5, 8)]
+
+
+@pytest.mark.parametrize(
+    ("denominators", "expected"),
+    [
+        ([2 * X[0] - 4], "x_1 = 2"),
+        (LONG[:1], "a difference vanishes"),
+        ([X[0], *LONG[:1]], "x_1 = 0, or another difference vanishes"),
+        ([X[0], *LONG], "x_1 = 0, or 3 other differences vanish"),
+    ],
+)
+def test_what_is_left_out_in_words(denominators: list[sp.Expr], expected: str) -> None:
+    (found, _) = exclusions("everywhere", False, (), denominators)
+    assert found == f"points where {expected}, and at entries alike"
 
 
 def test_a_denominator_that_may_vanish_is_left_out() -> None:
