@@ -91,7 +91,9 @@ def _is_square(problem: Problem) -> bool:
 def _common_factor(usable: Sequence[Comparison]) -> float | None:
     """Return the ratio claimed/numerical, where it is the same along every direction."""
     best = max(usable, key=lambda c: abs(c.found.value) / (c.allowed or 5e-324))
-    factor = best.claimed / best.found.value if best.found.value else math.inf
+    if abs(best.found.value) <= _GROSS * best.allowed:
+        return None  # a multiple of nothing
+    factor = best.claimed / best.found.value
     return factor if 1 / _LARGEST_FACTOR < abs(factor) < _LARGEST_FACTOR else None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck import _verdict as verdicts
 from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind
 from gradcheck._compare import (
@@ -42,11 +43,13 @@ from gradcheck._kinks import find_kinks
 from gradcheck._ladder import NOISE_CONFIDENCE, Component
 from gradcheck._line import quiet
 from gradcheck._locate import Located, examples, locate
+from gradcheck._oracles import movement_along_imaginary_axis
 from gradcheck._problem import Problem, Violation
-from gradcheck._report import Diagnosis, Outcome, Reason, Report, WrongEntry, number
+from gradcheck._report import Diagnosis, Reason, Report, WrongEntry
 from gradcheck._search import Goal, first_glance, glance, roughly
 from gradcheck._singular import Found
 from gradcheck._steps import spacing
+from gradcheck._verdict import Verdict
 
 DIRECTIONS = 3
 _FEWEST_DIRECTIONS = 2  # an accusation needs as many
@@ -54,19 +57,13 @@ _MOST_DIRECTIONS = 8
 _FINE_RESOLUTION = 3e-4  # where two directions see as much, a third is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
+_NOT_ROUNDING = 1e-3  # part of the claim that a movement must be
 _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smooth for certain
 
 # Of entries beside which f may move by little more than its rounding, as much as is easily had: of
 # how they move f, or of what they claim.
 _ROUGHLY = 1e-4
 _VERY_ROUGHLY = 1e-2
-
-_UNRESOLVED = {
-    "noise": Reason.NOISE,
-    "domain": Reason.DOMAIN,
-    "one-sided": Reason.DOMAIN,
-    "kink": Reason.KINK,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +75,6 @@ class Settings:
     seed: int
     workers: int
     batch: Batched | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a check ended, before the report is written."""
-
-    outcome: Outcome
-    reason: Reason
-    message: str
-    resolution: float = math.inf
-    wrong_entries: tuple[WrongEntry, ...] = ()
-    diagnosis: Diagnosis | None = None
-    notes: tuple[str, ...] = ()
 
 
 def examine(
@@ -193,20 +177,8 @@ class Examination:
                 self._try_random(np.ones(problem.inputs.layout.size, dtype=bool))
             return self._failed(result.wrong)
         if result.unresolved:
-            return Verdict(
-                Outcome.INCONCLUSIVE,
-                Reason.NOISE,
-                f"{result.unresolved} of {result.total} entries can't be told from noise",
-                result.resolution,
-            )
-        reason = Reason.KINK if result.kinks else Reason.AGREEMENT
-        return Verdict(
-            Outcome.PASS,
-            reason,
-            f"all {result.total} entries agree"
-            + (f", {result.kinks} at kinks" if result.kinks else ""),
-            result.resolution,
-        )
+            return verdicts.unresolved_entries(result.unresolved, result.total, result.resolution)
+        return verdicts.agreement_in_every_entry(result.total, result.kinks, result.resolution)
 
     def _fast_verdict(self) -> Verdict:
         witnessed = self._begin()
@@ -341,6 +313,12 @@ class Examination:
     def _failed(self, known: tuple[WrongEntry, ...]) -> Verdict:
         problem, rtol = self._problem, self._rtol
         worst = max(self._disagreeing(), key=lambda c: c.excess, default=None)
+        flat = [c for c in self._disagreeing() if c.found.reason == "constant"]
+        # one entry that moves and is wrong is enough, of directions it takes two
+        if flat and len(self._disagreeing()) - len(flat) < (1 if known else 2):
+            movement = self._movement_along_imaginary_axis(flat[0])
+            if abs(movement) >= _NOT_ROUNDING * abs(flat[0].claimed):
+                return verdicts.rounded_flat(flat[0], movement)
         diagnosis = diagnose_throughout(problem, self._comparisons, rtol)
         everything = 0.0 if worst is None else worst.claimed - worst.found.value
         located = Located(known, complete=True, explained=everything)
@@ -348,32 +326,15 @@ class Examination:
             # a mistake that is everywhere needs a few examples, not a search
             search = locate if diagnosis is None or problem.kind == "jvp" else examples
             located = search(problem, worst, rtol)
-        entries = located.entries
-        if self._is_a_hair_off(entries) and not self._another_oracle_confirms():
-            return self._doubtful(worst)
+        if self._is_a_hair_off(located.entries) and not self._another_oracle_confirms():
+            assert worst is not None  # something disagrees
+            return verdicts.hair_off(worst, 10 * _HAIR, self._resolution())
         diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
-        if entries:
-            e = entries[0]
-            at_least = "" if located.complete else "at least "
-            more = f" ({at_least}{len(entries)} wrong entries)" if len(entries) > 1 else ""
-            message = (
-                f"{e.label} is wrong: claimed {number(e.claimed)}, "
-                f"numerical {number(e.numerical)} ± {e.radius:.1e}{more}"
-            )
-        else:
-            assert worst is not None  # a failure without entries comes from a direction
-            message = (
-                f"the derivative along a {worst.label} direction is wrong: claimed {number(worst.claimed)}, "
-                f"numerical {number(worst.found.value)} ± {worst.found.radius:.1e}"
-            )
-        return Verdict(
-            Outcome.FAIL,
-            Reason.DISAGREEMENT,
-            message,
-            self._resolution(),
-            wrong_entries=entries,
-            diagnosis=diagnosis,
-        )
+        return verdicts.disagreement(located, worst, diagnosis, self._resolution())
+
+    def _movement_along_imaginary_axis(self, c: Comparison) -> float:
+        line = self._problem.line(c.direction, c.cotangent[None, :])
+        return movement_along_imaginary_axis(Component(line, 0))
 
     def _is_a_hair_off(self, entries: tuple[WrongEntry, ...]) -> bool:
         """Whether all that disagrees does so by less than error bars should be believed for."""
@@ -395,24 +356,8 @@ class Examination:
         closer = [self._closer(c) for c in wrong[-2:]]
         return all(c.found.oracle != "differences" and not c.agrees for c in closer)
 
-    def _doubtful(self, c: Comparison | None) -> Verdict:
-        assert c is not None  # something disagrees
-        return Verdict(
-            Outcome.INCONCLUSIVE,
-            Reason.ROUGH,
-            f"claimed {number(c.claimed)} and numerical {number(c.found.value)} ± {c.found.radius:.1e} differ, "
-            f"but by so little that f may be less smooth than it seems; rtol={10 * _HAIR:g} accepts it",
-            self._resolution(),
-        )
-
     def _marginal(self, c: Comparison) -> Verdict:
-        return Verdict(
-            Outcome.INCONCLUSIVE,
-            _UNRESOLVED.get(c.found.reason, Reason.ROUGH),
-            f"one direction of {len(self._comparisons)} disagrees "
-            f"({number(c.claimed)} against {number(c.found.value)} ± {c.found.radius:.1e}), the others agree",
-            self._resolution(),
-        )
+        return verdicts.single_disagreement(c, len(self._comparisons), self._resolution())
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
         required = self._settings.rtol or COARSEST_RESOLUTION
@@ -428,57 +373,17 @@ class Examination:
             if wrong:
                 return self._failed(()) if len(wrong) >= 2 else self._marginal(wrong[0])
         resolution = self._resolution()
-        if self._all_constant():
-            return self._constant(resolution)
+        if all(c.found.reason == "constant" for c in self._comparisons):
+            return verdicts.constant(self._comparisons, resolution)
         if self._numerical_resolution() > required and np.any(support):
-            return self._unresolved(resolution)
-        if kinks:
-            what = "1 entry at a kink lies" if kinks == 1 else f"{kinks} entries at a kink lie"
-            message = f"agrees; {what} between the one-sided derivatives"
-            return Verdict(Outcome.PASS, Reason.KINK, message, resolution)
-        message = (
-            f"agrees with the numerical derivative along {len(self._random())} random directions"
-        )
-        return Verdict(Outcome.PASS, Reason.AGREEMENT, message, resolution)
-
-    def _constant(self, resolution: float) -> Verdict:
-        if any(c.claimed for c in self._comparisons):
-            return Verdict(
-                Outcome.INCONCLUSIVE,
-                Reason.NOISE,
-                "f did not vary at all; the claimed derivative isn't zero, but so small that f's rounding hides it",
-            )
-        return Verdict(
-            Outcome.PASS,
-            Reason.CONSTANT,
-            "f did not vary at all, and the claimed derivative is zero",
-            resolution,
-        )
-
-    def _unresolved(self, resolution: float) -> Verdict:
-        worst = max(self._random(), key=lambda c: c.found.radius)
-        reason = _UNRESOLVED.get(worst.found.reason, Reason.ROUGH)
-        why = {
-            Reason.NOISE: "f's rounding or noise hides its derivative",
-            Reason.DOMAIN: "f isn't finite around x",
-            Reason.KINK: "f has kinks along the directions tried",
-        }.get(reason, "no step sizes agree on a derivative of f at x")
-        if self._problem.calls.error:
-            self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
-        seen = (
-            f"only an error of {resolution:.1e} would have been seen"
-            if math.isfinite(resolution)
-            else "no error would have been seen"
-        )
-        return Verdict(Outcome.INCONCLUSIVE, reason, f"{why}: {seen}", resolution)
+            if self._problem.calls.error:
+                self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
+            worst = max(self._random(), key=lambda c: c.found.radius)
+            return verdicts.unresolved(worst, resolution)
+        return verdicts.agreement(len(self._random()), kinks, resolution)
 
     def _random(self) -> list[Comparison]:
         return [c for c in self._comparisons if c.label == "random"]
-
-    def _all_constant(self) -> bool:
-        return bool(self._comparisons) and all(
-            c.found.reason == "constant" for c in self._comparisons
-        )
 
     def _resolution(self) -> float:
         """Relative size of the smallest error that the random directions would have shown."""
@@ -516,5 +421,5 @@ class Examination:
             wrong_entries=verdict.wrong_entries,
             diagnosis=verdict.diagnosis,
             probes=tuple(c.probe() for c in self._comparisons),
-            notes=(*self._notes, *verdict.notes),
+            notes=tuple(self._notes),
         )

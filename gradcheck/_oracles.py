@@ -66,6 +66,16 @@ def derivative(c: Component, goal: Goal) -> Found:
     return found
 
 
+def movement_along_imaginary_axis(c: Component) -> float:
+    """Return Im φ(ih)/h at a tiny h; zero where f doesn't take complex numbers.
+
+    Where f has lost its digits, as 1 − cos x near zero, real steps show a constant.  The imaginary
+    part has not met those digits: whether f is analytic or not, it isn't constant.
+    """
+    slope = _imaginary_slope(c, 0.0, c.line.unit * 2.0**-_TINY)
+    return slope if slope is not None and math.isfinite(slope) else 0.0
+
+
 def _reconciled(c: Component, found: Found, opinion: _Opinion) -> Found:
     apart = abs(found.value - opinion.value)
     noisy = found.noise > ORDINARY * c.base_noise()

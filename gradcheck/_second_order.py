@@ -25,13 +25,14 @@ from gradcheck._directions import (
     signed,
 )
 from gradcheck._domain import Array
-from gradcheck._examine import COARSEST_RESOLUTION, DIRECTIONS, Settings, Verdict
+from gradcheck._examine import COARSEST_RESOLUTION, DIRECTIONS, Settings
 from gradcheck._hessian import bilinear
 from gradcheck._inputs import Inputs
 from gradcheck._line import quiet
 from gradcheck._problem import Problem, Violation, failure
 from gradcheck._report import Outcome, Reason, Report, WrongEntry, number
 from gradcheck._search import Goal
+from gradcheck._verdict import Verdict
 
 _GOAL = Goal(rtol=1e-8)
 _MOST_SEARCHED = 64  # comparisons of a search for the wrong entry

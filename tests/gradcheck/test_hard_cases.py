@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -73,6 +74,38 @@ def test_stairs_of_an_inner_rounding(x: float) -> None:
     assert Outcome.FAIL not in naive
 
 
+def test_stairs_in_step_with_the_steps() -> None:
+    """Here four slopes and a finer one agree on a derivative that is 1.5 % too large."""
+
+    def f(x: float) -> float:
+        return (1e8 + x) - 1e8
+
+    e = differentiate(f, 1e-5)
+    assert abs(e.value - 1) <= e.radius
+    assert Outcome.FAIL not in outcomes(f, 1e-5, lambda x: 1.0, "full")
+
+
+def test_thousands_of_stairs_are_ordinary_noise() -> None:
+    x = -27.682
+    found = outcomes(lambda x: np.log(1 + np.exp(x)), x, lambda x: 1 / (1 + np.exp(-x)), "full")
+    assert found == {Outcome.PASS}
+
+
+@pytest.mark.parametrize(("x", "power"), [(1 - 1e-9, 1), (1 + 1e-6, 2)])
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_next_to_a_pole(x: float, power: int, mode: str) -> None:
+    """Coarse steps all leave f's value by f's value, as if by one and the same stair."""
+
+    def grad(x: float) -> float:
+        return -power / (x - 1) ** (power + 1)
+
+    def f(x: float) -> float:
+        return 1 / (x - 1) ** power
+
+    assert outcomes(f, x, grad, mode) == {Outcome.PASS}
+    assert outcomes(f, x, lambda x: 1.1 * grad(x), mode) == {Outcome.FAIL}
+
+
 @pytest.mark.parametrize(
     ("f", "grad", "x"),
     [
@@ -120,17 +153,36 @@ def test_a_function_that_explodes_further_out(factor: float) -> None:
     assert outcomes(diode, x, lambda x: factor * diode_grad(x)) == {Outcome.FAIL}
 
 
+def test_an_explosion_further_out_is_no_measure_of_what_noise_hides() -> None:
+    """Beside an offset of 1e5 a third of the derivative could be wrong unseen, if not beside e⁶⁰."""
+    x = np.array([0.0, 100.0])
+
+    def f(x: np.ndarray) -> float:
+        return 1e5 + 1e-12 * math.expm1(x[0] / 0.02585) + 1e-6 * float(x[1])
+
+    assert outcomes(f, x, diode_grad) == {Outcome.INCONCLUSIVE}
+
+
 @pytest.mark.parametrize("mode", ["fast", "full"])
 @pytest.mark.parametrize("width", [1e-5, 1e-7])
 def test_a_bump_narrower_than_most_steps(mode: str, width: float) -> None:
-    """A claim that ignores it agrees with f at every step that leaps over it."""
+    """A claim that ignores it agrees with f at every step that leaps over it, and a right one doesn't."""
     x = np.random.default_rng(0).standard_normal(5)
     peak = x[0] - 0.7 * width
 
+    def bump(x: np.ndarray) -> Any:
+        return 0.1 * width * np.exp(-(((x[0] - peak) / width) ** 2))
+
     def f(x: np.ndarray) -> Any:
-        return 0.5 * np.sum(x * x) + 0.1 * width * np.exp(-(((x[0] - peak) / width) ** 2))
+        return 0.5 * np.sum(x * x) + bump(x)
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = x.copy()
+        g[0] -= 2 * (x[0] - peak) / width**2 * bump(x)
+        return g
 
     assert Outcome.PASS not in outcomes(f, x, lambda x: x.copy(), mode)
+    assert outcomes(f, x, grad, mode) == {Outcome.PASS}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -171,6 +223,27 @@ def test_a_ratio_that_overflows_is_no_diagnosis() -> None:
     assert report.diagnosis is None
 
 
+def test_every_error_bar_holds_the_noise() -> None:
+    """Those of later directions, too, for which the first one's noise has to do."""
+    x = np.random.default_rng(0).standard_normal(20)
+
+    def noisy(x: np.ndarray) -> float:
+        bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
+        return float(10 + np.sum(np.sin(x))) + 1e-12 * (int.from_bytes(bits) / 2**63 - 1)
+
+    for seed in range(30):
+        report = check(noisy, x, grad=np.cos, rng=seed)
+        for probe in report.probes:
+            rounding = 1e-15 * probe.scale
+            assert abs(probe.claimed - probe.numerical) <= probe.radius + rounding, str(report)
+
+
+def test_where_f_is_exactly_zero_nothing_could_be_missed() -> None:
+    report = check(lambda x: 0.0 * np.sum(x), np.ones(3), grad=lambda x: 0.0 * x, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.PASS, Reason.CONSTANT)
+    assert report.resolution == 0.0
+
+
 # -- near the resolution ---------------------------------------------------------------------------
 
 
@@ -180,6 +253,31 @@ def test_a_degenerate_zero_passes(power: int, mode: str) -> None:
     """There the numerical derivative and its natural size near the point vanish together."""
     found = outcomes(lambda x: np.sum(x**power), np.zeros(1), lambda x: 0 * x, mode)
     assert found == {Outcome.PASS}
+
+
+def test_second_derivatives_that_vanish_but_for_rounding() -> None:
+    """Of sin² + cos², both sides of the comparison are a few ulps of their terms."""
+
+    def f(x: np.ndarray) -> Any:
+        return np.sum(np.sin(x) ** 2 + np.cos(x) ** 2)
+
+    def hvp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return (2 * np.cos(2 * x) - 2 * (np.cos(x) ** 2 - np.sin(x) ** 2)) * v
+
+    for seed in SEEDS:
+        x = np.random.default_rng(seed).uniform(0.5, 2.0, 6)
+        assert check(f, x, hvp=hvp, rng=seed).outcome is not Outcome.FAIL
+
+
+def test_rounding_of_zero_is_no_excuse_for_a_derivative_that_is_not_zero() -> None:
+    """Beside f's offset it is small, and right to six digits."""
+
+    def f(x: float) -> Any:
+        return 1 + 1e-12 * np.expm1(x / 0.02585)
+
+    report = check(f, 0.0, grad=lambda x: 1e-12 / 0.02585 * np.exp(x / 0.02585), rng=0)
+    assert report.outcome is Outcome.PASS
+    assert report.resolution < 1e-4
 
 
 @pytest.mark.parametrize("weight", [1e-3, 1e-5, 1e-7])
@@ -196,6 +294,23 @@ def test_one_of_a_few_tiny_entries_among_many(weight: float, factor: float) -> N
         return g
 
     assert outcomes(lambda x: 0.5 * (x * x) @ w, x, grad) == {Outcome.FAIL}
+
+
+def test_a_small_entry_beside_noisy_ones() -> None:
+    """Along random directions the noise of the others hides it: it has to be moved by itself."""
+    x = np.random.default_rng(0).uniform(0.5, 2.0, 6)
+    weight = 1e-6
+
+    def f(x: np.ndarray) -> Any:
+        bits = hashlib.blake2b(x[:5].tobytes(), digest_size=8).digest()
+        noise = 3e-9 * (int.from_bytes(bits) / 2**63 - 1)
+        return np.sum(np.sin(x[:5])) + noise + weight * np.sin(x[5])
+
+    def grad(x: np.ndarray, factor: float = 1.0) -> np.ndarray:
+        return np.cos(x) * np.array([1, 1, 1, 1, 1, factor * weight])
+
+    assert outcomes(f, x, grad) == {Outcome.PASS}
+    assert outcomes(f, x, lambda x: grad(x, 1.5)) == {Outcome.FAIL}
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e-6])
@@ -221,6 +336,57 @@ def test_every_entry_in_half_precision(n: int) -> None:
 
     assert outcomes(lambda x: np.sum(x * x), x, lambda x: 2 * x, "full") == {Outcome.PASS}
     assert outcomes(lambda x: np.sum(x * x), x, grad, "full") == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("f", "grad", "x"),
+    [
+        (lambda x: np.sum(1 - np.cos(x)), np.sin, 2e-8),
+        (lambda x: np.sum(np.sqrt(1 + x) - 1), lambda x: 0.5 / np.sqrt(1 + x), 1e-15),
+        (lambda x: np.sum(np.exp(x) - 1), np.exp, 1e-15),
+    ],
+)
+def test_a_function_that_rounding_makes_flat(
+    f: Callable[..., Any], grad: Callable[..., Any], x: float, mode: Any
+) -> None:
+    """Its values are the same all around x, and say nothing of its derivative, or move by a few stairs."""
+    assert Outcome.FAIL not in outcomes(f, np.array([x, 1.1 * x]), grad, mode)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_flat_entries_excuse_no_other(mode: Any) -> None:
+    def f(x: np.ndarray) -> Any:
+        return 1 - np.cos(x[0]) + 0.2 * x[1] ** 2
+
+    def wrong(x: np.ndarray) -> np.ndarray:
+        return np.array([np.sin(x[0]), 0.6 * x[1]])
+
+    assert outcomes(f, np.array([2e-8, 3e-8]), wrong, mode) == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_claim_is_a_multiple_of_nothing(seed: int) -> None:
+    x = np.array([0.5, -1.0, 2.0])
+
+    def softmax(x: np.ndarray) -> np.ndarray:
+        return np.exp(x) / np.sum(np.exp(x))
+
+    report = check(lambda x: np.sum(softmax(x)), x, grad=softmax, rng=seed)
+    assert report.outcome is Outcome.FAIL
+    assert report.diagnosis is None
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_function_that_is_flat(mode: Any) -> None:
+    """Nor do complex numbers move it by more than their rounding."""
+    x = np.array([0.5, -1.0, 2.0])
+
+    def one(x: np.ndarray) -> Any:
+        total = np.sum(np.exp(x) / np.sum(np.exp(x)))
+        return total - total.real + 1.0
+
+    assert outcomes(one, x, lambda x: np.exp(x) / np.sum(np.exp(x)), mode) == {Outcome.FAIL}
 
 
 @pytest.mark.parametrize("seed", [8, 86])

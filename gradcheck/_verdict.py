@@ -1,0 +1,137 @@
+"""How a check may end, and what is said of it in one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradcheck._compare import Comparison
+from gradcheck._locate import Located
+from gradcheck._report import Diagnosis, Outcome, Reason, WrongEntry, number
+
+_UNRESOLVED = {
+    "noise": Reason.NOISE,
+    "domain": Reason.DOMAIN,
+    "one-sided": Reason.DOMAIN,
+    "kink": Reason.KINK,
+}
+_WHY = {
+    Reason.NOISE: "f's rounding or noise hides its derivative",
+    Reason.DOMAIN: "f isn't finite around x",
+    Reason.KINK: "f has kinks along the directions tried",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a check ended, before the report is written."""
+
+    outcome: Outcome
+    reason: Reason
+    message: str
+    resolution: float = math.inf
+    wrong_entries: tuple[WrongEntry, ...] = ()
+    diagnosis: Diagnosis | None = None
+
+
+def agreement(directions: int, kinks: int, resolution: float) -> Verdict:
+    """Say that all random directions agree, and every entry at a kink."""
+    if kinks:
+        what = "1 entry at a kink lies" if kinks == 1 else f"{kinks} entries at a kink lie"
+        message = f"agrees; {what} between the one-sided derivatives"
+        return Verdict(Outcome.PASS, Reason.KINK, message, resolution)
+    message = f"agrees with the numerical derivative along {directions} random directions"
+    return Verdict(Outcome.PASS, Reason.AGREEMENT, message, resolution)
+
+
+def agreement_in_every_entry(total: int, kinks: int, resolution: float) -> Verdict:
+    """Say that every entry agrees by itself."""
+    reason = Reason.KINK if kinks else Reason.AGREEMENT
+    message = f"all {total} entries agree" + (f", {kinks} at kinks" if kinks else "")
+    return Verdict(Outcome.PASS, reason, message, resolution)
+
+
+def constant(comparisons: Sequence[Comparison], resolution: float) -> Verdict:
+    """Say that all comparisons agree, and f didn't move along any of them."""
+    if any(c.claimed for c in comparisons):
+        return Verdict(
+            Outcome.INCONCLUSIVE,
+            Reason.NOISE,
+            "f did not vary at all; the claimed derivative isn't zero, but so small that f's rounding hides it",
+        )
+    message = "f did not vary at all, and the claimed derivative is zero"
+    return Verdict(Outcome.PASS, Reason.CONSTANT, message, resolution)
+
+
+def disagreement(
+    located: Located, worst: Comparison | None, diagnosis: Diagnosis | None, resolution: float
+) -> Verdict:
+    """Say that the claim is wrong: in the entries that were located, or along a direction at least."""
+    if located.entries:
+        e, count = located.entries[0], len(located.entries)
+        at_least = "" if located.complete else "at least "
+        more = f" ({at_least}{count} wrong entries)" if count > 1 else ""
+        message = (
+            f"{e.label} is wrong: claimed {number(e.claimed)}, "
+            f"numerical {number(e.numerical)} ± {e.radius:.1e}{more}"
+        )
+    else:
+        assert worst is not None  # a failure without entries comes from a direction
+        message = (
+            f"the derivative along a {worst.label} direction is wrong: claimed {number(worst.claimed)}, "
+            f"numerical {number(worst.found.value)} ± {worst.found.radius:.1e}"
+        )
+    return Verdict(
+        Outcome.FAIL, Reason.DISAGREEMENT, message, resolution, located.entries, diagnosis
+    )
+
+
+def single_disagreement(c: Comparison, directions: int, resolution: float) -> Verdict:
+    """Say that one direction disagrees, and no other confirms it."""
+    return Verdict(
+        Outcome.INCONCLUSIVE,
+        _UNRESOLVED.get(c.found.reason, Reason.ROUGH),
+        f"one direction of {directions} disagrees "
+        f"({number(c.claimed)} against {number(c.found.value)} ± {c.found.radius:.1e}), the others agree",
+        resolution,
+    )
+
+
+def hair_off(c: Comparison, accepted: float, resolution: float) -> Verdict:
+    """Say that the claim is off by less than error bars should be believed for; an rtol of `accepted` would do."""
+    return Verdict(
+        Outcome.INCONCLUSIVE,
+        Reason.ROUGH,
+        f"claimed {number(c.claimed)} and numerical {number(c.found.value)} ± {c.found.radius:.1e} differ, "
+        f"but by so little that f may be less smooth than it seems; rtol={accepted:g} accepts it",
+        resolution,
+    )
+
+
+def rounded_flat(c: Comparison, movement: float) -> Verdict:
+    """Say that f is constant along the real axis, and isn't off it."""
+    return Verdict(
+        Outcome.INCONCLUSIVE,
+        Reason.NOISE,
+        f"f's rounding hides its derivative: f does not vary around x, but its complex step does, "
+        f"by {number(movement)} (claimed {number(c.claimed)})",
+    )
+
+
+def unresolved(worst: Comparison, resolution: float) -> Verdict:
+    """Say that nothing disagrees, but the error bars are too wide to have seen a mistake."""
+    reason = _UNRESOLVED.get(worst.found.reason, Reason.ROUGH)
+    why = _WHY.get(reason, "no step sizes agree on a derivative of f at x")
+    seen = (
+        f"only an error of {resolution:.1e} would have been seen"
+        if math.isfinite(resolution)
+        else "no error would have been seen"
+    )
+    return Verdict(Outcome.INCONCLUSIVE, reason, f"{why}: {seen}", resolution)
+
+
+def unresolved_entries(unresolved: int, total: int, resolution: float) -> Verdict:
+    """Say that some entries can't be told from noise."""
+    message = f"{unresolved} of {total} entries can't be told from noise"
+    return Verdict(Outcome.INCONCLUSIVE, Reason.NOISE, message, resolution)
