@@ -46,3 +46,30 @@ def test_two_wrong_entries_are_a_row_if_they_are_all_of_it(width: int, kind: str
     report = check(lambda x: np.sum(np.sin(x)), x, grad=grad, rng=0)
     assert len(report.wrong_entries) == 2
     assert (report.diagnosis and report.diagnosis.kind) == kind
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_wide_rtol_is_no_licence_for_a_name(seed: int) -> None:
+    """Entries from 1 % to 1.5 % of what they should be have no factor in common."""
+    share = np.random.default_rng(1).uniform(0.01, 0.015, X.size)
+    report = check(
+        lambda x: np.sum(np.sin(x)), X, grad=lambda x: share * np.cos(x), rtol=0.2, rng=seed
+    )
+    assert report.outcome is Outcome.FAIL
+    assert report.diagnosis is None
+
+
+@pytest.mark.parametrize("share", [0.1, 0.15])
+def test_a_single_entry_is_named_only_if_it_explains_everything(share: float) -> None:
+    """The search for the larger of two mistakes may be too rough to find the other one."""
+    x = np.random.default_rng(0).uniform(0.5, 2.0, 16)
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = 3 * np.cos(3 * x)
+        g[[5, 11]] += 0.03, 0.03 * share
+        return g
+
+    for seed in range(20):
+        report = check(lambda x: np.sum(np.sin(3 * x)), x, grad=grad, rng=seed)
+        assert report.outcome is Outcome.FAIL
+        assert report.diagnosis is None, (seed, str(report))
