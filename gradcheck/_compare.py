@@ -30,6 +30,7 @@ _PART = 8192
 _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
 SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
 _ULPS = 16.0
+_NOTHING = 64.0  # times its noise, which f must exceed to be something
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
@@ -65,6 +66,11 @@ class Comparison:
     def resolved(self) -> bool:
         """Whether the numerical side says anything."""
         return math.isfinite(self.allowed)
+
+    @property
+    def missed(self) -> float:
+        """How much a claim may be wrong and agree: the numerical side may err towards it."""
+        return self.allowed + self.found.radius
 
     @property
     def excess(self) -> float:
@@ -171,23 +177,22 @@ def judged(
     claimed = float(terms.sum())  # in pairs, with less rounding than a dot product
     scale = norm(terms)
     allowed = found.radius + rtol * scale + problem.claim_rounding
-    allowed += _rounding_of_zero(problem, direction, found, scale, rtol)
+    value = float(cotangent @ problem.arithmetic.value)
+    allowed += _rounding_of_zero(found, scale, rtol, value, problem.course(direction).unit)
     return Comparison(label, direction, cotangent, claimed, found, scale, allowed)
 
 
-def _rounding_of_zero(
-    problem: Problem, direction: Array, found: Found, scale: float, rtol: float
-) -> float:
+def _rounding_of_zero(found: Found, scale: float, rtol: float, value: float, unit: float) -> float:
     """Return what a claim of zero may be off by.
 
     A gradient that vanishes because large terms cancel comes out as their rounding, and has no
-    larger entries beside it to measure that against.  There are f's own noise over the size of x,
-    which is the rounding of the same terms, and the natural size of a derivative here, if the
-    numerical one vanishes beside it, too.
+    larger entries beside it to measure that against.  There is the natural size of a derivative
+    here, if the numerical one vanishes beside it, too, and if f itself is no more than its noise,
+    that over the size of x.
     """
-    slack = found.noise / problem.course(direction).unit
-    if found.near is None or found.vanishes:
-        slack = max(slack, rtol * found.scale)
+    slack = rtol * found.scale if found.near is None or found.vanishes else 0.0
+    if abs(value) <= _NOTHING * found.noise:
+        slack = max(slack, found.noise / unit)
     return slack if scale <= 8 * slack else 0.0
 
 

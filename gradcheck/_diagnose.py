@@ -25,7 +25,6 @@ from gradcheck._tree import equal_numbers
 
 _LARGEST_SIMPLE = 64
 _PLAIN = 4
-_LARGEST_FACTOR = 1e15  # beyond, one of the two is zero but for rounding
 _ROW = 3  # fewer entries are in one row often enough by chance, unless they are all of it
 _MANY = 6  # entries of a search that was cut off, to say something of all of them
 _GROSS = 30.0  # what a hypothesis explains must be much larger than what may be left
@@ -93,8 +92,7 @@ def _common_factor(usable: Sequence[Comparison]) -> float | None:
     best = max(usable, key=lambda c: abs(c.found.value) / (c.allowed or 5e-324))
     if abs(best.found.value) <= _GROSS * best.allowed:
         return None  # a multiple of nothing
-    factor = best.claimed / best.found.value
-    return factor if 1 / _LARGEST_FACTOR < abs(factor) < _LARGEST_FACTOR else None
+    return best.claimed / best.found.value
 
 
 def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:

@@ -44,7 +44,7 @@ from gradcheck._batch import Batched
 from gradcheck._compare import CLOSELY, GOAL, SMALL, Comparison, claim_rounding, judged, norm
 from gradcheck._directions import signed
 from gradcheck._domain import Array
-from gradcheck._ladder import BASE, SIGMAS, Component
+from gradcheck._ladder import BASE, NOISE_CONFIDENCE, SIGMAS, Component
 from gradcheck._line import Counter, Line, Values
 from gradcheck._oracles import derivative
 from gradcheck._pairs import draw_steps, evaluate_along, evaluate_pairs
@@ -151,6 +151,7 @@ class _Entries:
         self._workers = workers
         self._rng = np.random.default_rng(0) if rng is None else rng
         self._batch = batch
+        self._noise = 0.0
         inputs = problem.arithmetic.inputs
         self._sizes = inputs.sizes
         self._free = inputs.tangent(self._sizes) is self._sizes  # no domain is declared
@@ -168,6 +169,9 @@ class _Entries:
         d, v = self._random()
         quick = self._quick_scales(d, v) if self._is_roomy(d) else None
         scales = self._scales(d, v) if quick is None else quick
+        if scales.noise.size == 1 and np.isfinite(scales.noise[0]):
+            # f's noise is the same whichever entry moves, even where that shows little of it
+            self._noise = float(scales.noise[0]) / NOISE_CONFIDENCE
         step = self._steps(scales)
         batch = self._batch if self._is_roomy(d) else None  # else it wasn't looked at
         pairs = evaluate_pairs(self._problem, self._sizes, step, self._workers, batch)
@@ -186,7 +190,7 @@ class _Entries:
         settled &= np.abs(pairs.bend) <= 2 * rounding + _BENT * np.maximum(natural, typical)
         settled &= radius <= self._required * natural
         seen = settled & (natural > 0)
-        resolution = float(np.max(allowed / natural, where=seen, initial=0.0))
+        resolution = float(np.max((allowed + radius) / natural, where=seen, initial=0.0))
         result = self._searched(~settled, natural, resolution, scales.comparison)
         if result.wrong or scales.comparison.agrees:
             return result
@@ -321,7 +325,7 @@ class _Entries:
                 elif not c.found.radius <= self._required * size:
                     unresolved += c.found.reason != "constant" or c.claimed != 0
                 elif size > 0:
-                    resolution = max(resolution, c.allowed / size)
+                    resolution = max(resolution, c.missed / size)
             self._problem.calls.calls += line.counter.calls
             self._problem.calls.error = line.counter.error or self._problem.calls.error
         wrong.sort(key=lambda item: -item[0])
@@ -342,7 +346,8 @@ class _Entries:
         columns = [int(i) for i in np.flatnonzero(np.any(wanted, axis=0))]
         for k in range(0, len(columns), _AT_A_TIME):  # a line holds as much as x
             block = columns[k : k + _AT_A_TIME]
-            lines = [replace(self._problem.curve(self._along(i)), counter=Counter()) for i in block]
+            curves = [self._problem.curve(self._along(i)) for i in block]
+            lines = [replace(curve, counter=Counter(), noise=self._noise) for curve in curves]
             if self._workers > 1 and len(lines) > 1:
                 rows = [np.flatnonzero(wanted[:, i]) for i in block]
                 with ThreadPoolExecutor(self._workers) as pool:

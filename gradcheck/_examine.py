@@ -387,11 +387,11 @@ class Examination:
 
     def _resolution(self) -> float:
         """Relative size of the smallest error that the random directions would have shown."""
-        return self._detectable(lambda c: c.allowed)
+        return self._detectable(lambda c: c.missed)
 
     def _numerical_resolution(self) -> float:
         """Return the same if no error of the claim were tolerated: what the numerical side can do."""
-        return self._detectable(lambda c: c.found.radius)
+        return self._detectable(lambda c: c.missed - self._rtol * c.scale)
 
     def _detectable(self, allowed: Callable[[Comparison], float]) -> float:
         seen = [c for c in self._random() if c.resolved and c.found.interval is None]

@@ -47,7 +47,6 @@ TRUNCATION_SAFETY = 4.0
 _NEXT = 4  # rungs finer than a window that show the noise at its place
 _LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver leave
 SMALLEST = 5e-324
-_FEW = 4  # distances from which a common step is no accident
 _MOST_STAIRS = 4096  # beyond as many stairs their noise shows itself
 _WHOLE = 1e-3  # of a stair
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -211,12 +210,9 @@ class Component:
         """
         values = [y for r in self.rungs.values() if r.finite for y in (r.plus, r.minus)]
         moved = sorted({abs(y - self.origin) for y in values} - {0.0})
-        self.stair = 0.0
-        if len(moved) >= _FEW or len(values) > 2 * len(moved) > 0:
-            step = _common_step(moved)
-            # next to a pole, too, all values are as far away from φ(0) as φ(0) from zero
-            if moved[-1] > 1.5 * step or self.origin in values:
-                self.stair = step
+        # next to a pole, too, all values are as far away from φ(0) as φ(0) from zero
+        if moved and self.origin in values:
+            self.stair = _common_step(moved)
 
     def base_noise(self) -> float:
         """Return an ordinary computation's noise on the first window and its check."""

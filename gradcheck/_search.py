@@ -78,7 +78,6 @@ def search(component: Component, goal: Goal) -> Found:
         if best is not None and _useful(best):
             return found_in(component, best, "noise", noise)
     _survey(component)
-    component.look_for_stairs()
     if is_on_a_plateau(component):
         return plateau(component)
     if jumps(component):
@@ -108,9 +107,6 @@ def first_glance(c: Component, goal: Goal) -> Found | None:
     if window is None or not check.finite:
         return None
     noise = c.noise_beside(window)
-    c.look_for_stairs()
-    if c.stair or noise > ORDINARY * c.base_noise():
-        return None
     return glance(c, goal, noise)
 
 

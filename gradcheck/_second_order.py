@@ -114,9 +114,9 @@ class _SecondOrder:
         wrong = [c for c in self._pairs if not c.agrees]
         if len(wrong) >= 2:
             return self._failed(max(wrong, key=lambda c: c.excess))
-        resolution = self._resolution(lambda c: c.allowed)
+        resolution = self._resolution(lambda c: c.missed)
         required = self._settings.rtol or COARSEST_RESOLUTION
-        if wrong or not self._resolution(lambda c: c.found.radius) <= required:
+        if wrong or not self._resolution(lambda c: 2 * c.found.radius) <= required:
             why = (
                 "one direction of three disagrees"
                 if wrong
@@ -184,7 +184,7 @@ class _SecondOrder:
             Outcome.FAIL,
             Reason.DISAGREEMENT,
             message,
-            self._resolution(lambda c: c.allowed),
+            self._resolution(lambda c: c.missed),
             entries,
             diagnosis,
         )

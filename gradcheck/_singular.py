@@ -105,8 +105,6 @@ def is_on_a_plateau(c: Component) -> bool:
     stairs, as one stair is high; a φ that is constant up to a kink is regular beyond it.
     """
     known = c.known()
-    if c.stair and _moved(c, known[0]) > 2.5 * c.stair:
-        return False
     flat = [k for k in known if c.rungs[k].flat]
     moving = [k for k in known if not c.rungs[k].flat]
     if len(flat) < 2 or not moving or max(moving) > min(flat):

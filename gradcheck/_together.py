@@ -127,7 +127,7 @@ def first_look(line: Line, index: Indices, goal: Goal) -> Many:
     scale = np.maximum(w.movement, np.abs(w.value))
     still = rungs.finite & np.all(rungs.flat, axis=0)
     # as `constant` in gradcheck._singular, without steps beyond x's own size to make the bar smaller
-    hidden = np.maximum(line.eps * np.abs(line.origin[index]), SIGMAS * line.noise)
+    hidden = line.eps * np.abs(line.origin[index])
     value = np.where(still, 0.0, w.value)
     radius = np.where(still, hidden / rungs.step[0], w.radius)
     noise = np.where(still, hidden, noise)
@@ -190,7 +190,7 @@ def _modelled(line: Line, r: _Rungs) -> Values:
     largest = np.max(np.maximum(np.abs(r.plus), np.abs(r.minus)), axis=0)
     slope = np.min(np.abs(r.slope), axis=0)
     rounding = 0.5 * (line.eps * largest + line.argument_noise * slope)
-    return np.asarray(np.maximum(rounding, max(line.noise, SMALLEST)))
+    return np.asarray(np.maximum(rounding, SMALLEST))
 
 
 def _window(
