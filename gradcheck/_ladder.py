@@ -90,6 +90,12 @@ class Window:
         """The first rung that is finer."""
         return self.start + self.width
 
+    @property
+    def noise(self) -> float:
+        """The noise that its rounding stands for."""
+        coarsest = self.tail.step * 2.0 ** (self.width - 1)
+        return self.rounding * coarsest / (SIGMAS * _GAINS[self.width])
+
     def slope_at(self, step: float) -> float:
         """Return the slope that the window's polynomial has at a finer step."""
         return self.value + (self.tail.slope - self.value) * (step / self.tail.step) ** 2

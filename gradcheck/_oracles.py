@@ -39,6 +39,9 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _STEADY = 1e-6  # relative change below which a derivative counts as steady whatever its trend
 _ANALYTIC = 2.0**-4
 _DIGITS = 60
+_ROUNDED = (
+    20  # steps of 2⁻²⁰: wider than the stairs of float32, and nothing beside φ to the sixth power
+)
 _NOISY = 64.0
 _NONE_EXISTS = ("jump", "domain")
 
@@ -216,6 +219,8 @@ def sixty_digits(c: Component, found: Found) -> _Opinion | None:
         if fine is None or finer is None:
             return None
         value = float(finer)
+        if not _is_precise_around(c):
+            return None
         for step in _scales(c, found):
             h = mpmath.mpf(step)
             coarse, near = _difference(c, h), _difference(c, h / 2)
@@ -225,6 +230,18 @@ def sixty_digits(c: Component, found: Found) -> _Opinion | None:
                 error = 4 * abs(float(finer - fine)) + c.line.eps * abs(value)
                 return _Opinion("mpmath", value, error)
     return None
+
+
+def _is_precise_around(c: Component) -> bool:
+    """Whether no part of φ is computed in floats: their rounding would be seen in a sixth difference."""
+    import mpmath
+
+    w = mpmath.mpf(c.line.unit) * mpmath.mpf(2) ** -_ROUNDED
+    values = [_precise(c, j * w) for j in range(-3, 4)]
+    if any(y is None for y in values):
+        return False
+    sixth = sum((-1) ** j * math.comb(6, j) * y for j, y in enumerate(values))
+    return bool(abs(sixth) <= c.line.eps / _NOISY * max(map(abs, values)))
 
 
 def _difference(c: Component, h: Any) -> Any:

@@ -16,6 +16,7 @@ from gradcheck._ladder import (
     Window,
 )
 
+_LOUDER = 32.0
 _SIDE_SAFETY = 3.0
 _VANISHING = 1e-3
 _CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
@@ -73,6 +74,8 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     """Return what a window says."""
     step = math.ldexp(c.line.unit, -w.start)
     near = max(w.movement, abs(w.value))
+    if w.noise > _LOUDER * noise:  # beyond the first stair there is more than at the finest steps
+        noise = w.noise
     return Found(w.value, w.radius, reason, noise, step, max(c.scale(), near), near=near)
 
 

@@ -389,6 +389,22 @@ def test_a_function_that_is_flat(mode: Any) -> None:
     assert outcomes(one, x, lambda x: np.exp(x) / np.sum(np.exp(x)), mode) == {Outcome.FAIL}
 
 
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_float32_part_beside_a_float64_one(mode: Any) -> None:
+    """Inside one stair of the first only the second moves, smoothly and wrong."""
+    x = np.random.default_rng(0).uniform(0.5, 2, 6)
+    W = np.random.default_rng(1).standard_normal((20, 6)).astype(np.float32)
+
+    def f(x: np.ndarray) -> float:
+        return float(np.mean(np.tanh(W @ x.astype(np.float32)) ** 2)) + 0.005 * np.sum(x * x)
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        t = np.tanh(W.astype(float) @ x)
+        return W.astype(float).T @ (2 * t * (1 - t * t)) / 20 + 0.01 * x
+
+    assert Outcome.FAIL not in outcomes(f, x, grad, mode)
+
+
 @pytest.mark.parametrize("seed", [8, 86])
 def test_noise_that_the_first_steps_happen_to_miss(seed: int) -> None:
     """Of two values only; one-sided derivatives that finer steps contradict show nothing."""
