@@ -217,8 +217,12 @@ class Component:
         values = [y for r in self.rungs.values() if r.finite for y in (r.plus, r.minus)]
         moved = sorted({abs(y - self.origin) for y in values} - {0.0})
         # next to a pole, too, all values are as far away from φ(0) as φ(0) from zero
-        if moved and self.origin in values:
-            self.stair = _common_step(moved)
+        if not moved or self.origin not in values:
+            return
+        step = _common_step(moved)
+        # a single one may be all that is seen beyond a kink; of rounding it is a number of few bits
+        if len(moved) > 1 or _has_few_bits(step):
+            self.stair = step
 
     def base_noise(self) -> float:
         """Return an ordinary computation's noise on the first window and its check."""
@@ -383,6 +387,12 @@ def _common_step(numbers: Sequence[float]) -> float:
             if step < least:
                 return 0.0
     return step
+
+
+def _has_few_bits(number: float) -> bool:
+    """Whether a number is a multiple of a thousandth of its own power of two, but for rounding."""
+    mantissa = 1024 * math.frexp(number)[0]
+    return abs(mantissa - round(mantissa)) < _WHOLE**2
 
 
 def confidence(samples: int) -> float:

@@ -405,6 +405,19 @@ def test_a_float32_part_beside_a_float64_one(mode: Any) -> None:
     assert Outcome.FAIL not in outcomes(f, x, grad, mode)
 
 
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.maximum(np.sin(x), 0), 6.1898),
+        (lambda x: np.maximum(x - 6.2832, 0), 6.1898),
+        (lambda x: np.maximum(x - 1.015, 0), 1.0),
+    ],
+)
+def test_a_zero_not_far_from_a_kink(f: Callable[..., Any], x: float) -> None:
+    """The one step that leaps over the kink is no stair."""
+    assert outcomes(f, x, lambda x: 0.0 * x) == {Outcome.PASS}
+
+
 @pytest.mark.parametrize("seed", [8, 86])
 def test_noise_that_the_first_steps_happen_to_miss(seed: int) -> None:
     """Of two values only; one-sided derivatives that finer steps contradict show nothing."""
