@@ -66,7 +66,7 @@ class TracedArray(np.ndarray[Any, np.dtype[np.object_]]):
 
     def __getitem__(self, key: Any) -> Any:
         """Look up; an open index gives a number that stands for all it may be."""
-        places = _open_places(key)
+        places = _open_places((key,) if self.ndim == 1 else key)
         if places is None:
             found = super().__getitem__(_decided(key))
             is_view = isinstance(found, np.ndarray) and found.base is not None
@@ -84,7 +84,7 @@ class TracedArray(np.ndarray[Any, np.dtype[np.object_]]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Assign; at an open index every place it may be gets a number that stands for both."""
-        places = _open_places(key)
+        places = _open_places((key,) if self.ndim == 1 else key)
         if places is None:
             super().__setitem__(_decided(key), plain(value))
             return

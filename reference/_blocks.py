@@ -98,6 +98,7 @@ def by_rows(formula: Formula, *arrays: Array, dtype: np.dtype[Any], row_entries:
     return out
 
 
+@np.errstate(all="ignore")
 def by_rows_into(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Array:
     """Do the same with a formula that writes its result, in the first array's shape, into ``out``.
 
@@ -106,17 +107,16 @@ def by_rows_into(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Arra
     rows, n = arrays[0].shape
     step = max(1, _ENTRIES // n)
     out = np.empty((rows, n), dtype)
-    with np.errstate(all="ignore"):
-        if rows <= step and dtype == _WIDE:
-            formula(*map(_wide, arrays), out=out)
-            return out
-        buffer = out if dtype == _WIDE else np.empty((min(rows, step), n))
-        for start in range(0, rows, step):
-            part = slice(start, start + step)
-            result = out[part] if buffer is out else buffer[: rows - start]
-            formula(*(_wide(a[part]) for a in arrays), out=result)
-            if buffer is not out:
-                out[part] = result
+    if rows <= step and dtype == _WIDE:
+        formula(*map(_wide, arrays), out=out)
+        return out
+    buffer = out if dtype == _WIDE else np.empty((min(rows, step), n))
+    for start in range(0, rows, step):
+        part = slice(start, start + step)
+        result = out[part] if buffer is out else buffer[: rows - start]
+        formula(*(_wide(a[part]) for a in arrays), out=result)
+        if buffer is not out:
+            out[part] = result
     return out
 
 
@@ -192,17 +192,17 @@ def reduced_entries(
     return _mean_or_sum(total, count, reduction, dtype)
 
 
+@np.errstate(all="ignore")
 def _mean_or_sum(
     total: Callable[[int], Any], count: int, reduction: Reduction, dtype: np.dtype[Any]
 ) -> Any:
     """Return a mean or a sum; ``total(d)`` is the sum of the losses, each divided by d."""
-    with np.errstate(all="ignore"):
-        if reduction == "sum":
-            return total(1).astype(dtype)
-        mean = total(1) / count
-        if abs(mean) == math.inf:
-            mean = total(count)  # the sum may overflow where the mean does not
-        return mean.astype(dtype)
+    value = total(1)
+    if reduction == "mean":
+        value /= count
+        if abs(value) == math.inf:
+            value = total(count)  # the sum may overflow where the mean does not
+    return value if dtype == _WIDE else value.astype(dtype)
 
 
 def averaged(gradient: Formula, samples: int, reduction: Reduction) -> Formula:
@@ -223,4 +223,6 @@ def _flatten(array: Array) -> Array:
 
 
 def _wide(block: Array) -> Array:
+    if block.dtype == _WIDE and block.flags.c_contiguous:
+        return block
     return np.ascontiguousarray(block, _WIDE) if block.dtype.kind == "f" else block

@@ -9,6 +9,9 @@ Three things cost digits in the textbook's ``e = exp(z − max)``, ``e / e.sum()
   largest term is therefore not shifted to 1 but to e³⁰⁰.
 * S − e_k is nothing but rounding when e_k is nearly all of S.  The others are summed without it.
 
+Most rows need no shift: they are exponentiated as they are, and their sums tell which of them have to
+be done again.
+
 Functions that take `out` write into it, if given.  Rows longer than a block are worked on in parts,
 so that temporaries stay in the cache.
 """
@@ -27,8 +30,10 @@ from reference._validate import Array
 
 _WINDOW = 340.0  # exp(±340) and the ratio of two such numbers are normal in float64
 _LOWEST_TOP = -30.0  # e^-30 and larger: products with the terms have room below
-_USUAL = 0.25, 2.0**28  # sums of terms; the logarithms are −1.4 and 19.4
 _SHORT = 1024  # entries of a row
+# Sums of terms, as arrays, which NumPy would make of them in every comparison.
+_LEAST, _MOST = np.array(0.5), np.array(2.0**28)  # the logarithms are −0.7 and 19.4
+_HUGE, _TINY = np.array(2.0**490), np.array(2.0**-900)
 _LIFT = 300.0  # terms down to 2^-1074 of the largest stay normal, products have room above
 
 
@@ -39,7 +44,7 @@ class RowSums:
     Parameters
     ----------
     terms : array, shape (r, n)
-        The terms; of `rest_sums` with zero in place of the one apart.
+        The terms.
     apart : array of int, shape (r,)
         For each row the column of one term that is summed apart from the rest.
     own : array, shape (r, 1)
@@ -71,6 +76,32 @@ class RowSums:
         return np.log1p(self.rest / self.own)
 
 
+@dataclass(frozen=True, slots=True)
+class RestSums:
+    """Rows of terms with their sums, where one term of each row is only in the total.
+
+    Parameters
+    ----------
+    terms : array, shape (r, n)
+        The terms, with zero in place of the one apart.
+    places : array of int, shape (r,)
+        Where those zeros are, among all entries.
+    own, rest, total : array, shape (r,)
+        The term apart, the sum of all others, and the sum of both.
+    """
+
+    terms: Array
+    places: Array
+    own: Array
+    rest: Array
+    total: Array
+
+    @property
+    def log_excess(self) -> Any:
+        """log(total / own term) = log1p(rest / own term), shape (r,)."""
+        return np.log1p(self.rest / self.own)
+
+
 def softmax_terms(z: Array, out: Array | None = None) -> Any:
     """Return exp(z), up to a factor for each row that keeps it in range."""
     return exponentials(z, shifts(z), out)
@@ -81,17 +112,62 @@ def softmax_sums(z: Array, apart: Array, out: Array | None = None) -> RowSums:
     return row_sums(softmax_terms(z, out), apart)
 
 
-def rest_sums(z: Array, classes: Array, out: Array | None = None) -> RowSums:
-    """Do the same, but leave zero where the term apart was: for those who do not need it."""
-    terms, places = softmax_terms(z, out), entries_at(classes, z.shape[1])
-    own = terms.reshape(-1)[places]
-    terms.reshape(-1)[places] = 0
-    return _with_rest(terms, classes, own)
+def terms_and_total(z: Array, out: Array | None = None) -> tuple[Any, Any]:
+    """Return terms of softmax, good for their shares alone, and their sums, of shape (r, 1)."""
+    terms = np.exp(z, out=out)
+    sums = _quick_sum(terms)
+    if not _usual(sums, sums):
+        _improve(sums, terms)
+        rows = _to_be_shifted(sums, sums)
+        if rows is not None:
+            again = softmax_terms(z[rows])
+            terms[rows], sums[rows] = again, _sum(again)
+    return terms, sums[:, None]
+
+
+def rest_sums(z: Array, apart: Array, out: Array | None = None) -> RestSums:
+    """Return the same with the term in column `apart` of each row summed apart."""
+    terms, places = np.exp(z, out=out), entries_at(apart, z.shape[1])
+    own = _taken_out(terms, places)
+    rest = _quick_sum(terms)
+    total = rest + own
+    if not _usual(rest, total):
+        _improve(rest, terms)
+        rows = _to_be_shifted(rest, rest + own)
+        if rows is not None:
+            again = softmax_terms(z[rows])
+            own[rows] = _taken_out(again, entries_at(apart[rows], z.shape[1]))
+            terms[rows], rest[rows] = again, _sum(again)
+        total = rest + own
+    return RestSums(terms, places, own, rest, total)
+
+
+def _to_be_shifted(rest: Array, total: Array) -> Any:
+    """Return which rows of unshifted terms have sums that are not good enough, or None.
+
+    A subnormal term is wrong by half the smallest number, and so is its share of a total that is
+    not small.  A rest far above the subnormal numbers does not notice.  Of symbols all rows are
+    shifted, which is right for numbers of any size.
+    """
+    if rest.dtype == object:
+        return np.ones(len(rest), dtype=bool)
+    good = total >= _LEAST
+    good &= total <= _HUGE
+    good &= rest >= _TINY
+    return None if np.count_nonzero(good) == len(good) else ~good
+
+
+def _taken_out(terms: Array, places: Array) -> Any:
+    """Return the entries at these places among all, and leave zero there."""
+    entries = terms.reshape(-1)
+    own = entries[places]
+    entries[places] = 0
+    return own
 
 
 def entries_at(columns: Array, n: int) -> Any:
     """Return where each row's own column lies among all the entries of rows of length n."""
-    return np.arange(0, len(columns) * n, n) + columns
+    return _row_starts(len(columns), n) + columns
 
 
 def shifts(z: Array) -> Any:
@@ -128,16 +204,11 @@ def exponentials(z: Array, shift: Array | None, out: Array | None = None) -> Any
 
 def row_sums(terms: Array, apart: Array) -> RowSums:
     """Return `terms`, none of them negative, with their sums; they are written to meanwhile."""
-    places = np.arange(len(terms)), apart
-    own = terms[places]
-    terms[places] = 0
-    sums = _with_rest(terms, apart, own)
-    terms[places] = own
-    return sums
-
-
-def _with_rest(terms: Array, apart: Array, own: Array) -> RowSums:
-    rest, own = total(terms), own[:, None]
+    places = entries_at(apart, terms.shape[1])
+    own = _taken_out(terms, places)
+    rest = total(terms)
+    terms.reshape(-1)[places] = own
+    own = own[:, None]
     return RowSums(terms=terms, apart=apart, own=own, rest=rest, total=rest + own)
 
 
@@ -149,7 +220,7 @@ def signed_row_sums(terms: Array) -> RowSums:
     sizes = [abs(block).max(axis=1, keepdims=True) for block in _without(terms, apart)]
     grid = 2.0 * terms.shape[1] * np.max(sizes, axis=0)
     rest: Any = sum(sum(_parts_of_sum(block, grid)) for block in _without(terms, apart))
-    own = at(terms, apart)
+    rest, own = rest[:, None], at(terms, apart)
     return RowSums(terms=terms, apart=apart, own=own, rest=rest, total=rest + own)
 
 
@@ -158,21 +229,57 @@ def total(terms: Array) -> Any:
 
     No term is negative.
     """
+    return _sum(terms)[:, None]
+
+
+def _sum(terms: Array) -> Any:
+    sums = _quick_sum(terms)
+    _improve(sums, terms)
+    return sums
+
+
+def _quick_sum(terms: Array) -> Any:
+    """Return the sum of each row, of shape (r,), which `_improve` improves where it is not usual."""
     if terms.dtype == object:  # numbers that do not round, such as a proof's symbols
-        return terms.sum(axis=1, keepdims=True)
-    n = terms.shape[1]
-    if n > _SHORT:
+        return terms.sum(axis=1)
+    if terms.shape[1] > _SHORT:
         return _sum_on_own_grid(terms)
     # One grid for all is twice as fast as one for each row.  It serves rows whose sum is of the
     # usual size: their terms are not too large for it, and not too small.
-    least, most = _USUAL
-    high, low = _parts_of_sum(terms, 2.0 * n * most)
-    sums = high + low
-    usual = (high >= least) & (high <= most)
-    if np.count_nonzero(usual) < len(terms):
-        rows = ~usual[:, 0]
-        sums[rows] = _sum_on_own_grid(terms[rows])
+    sums, low = _parts_of_sum(terms, _grid(terms.shape[1]))
+    sums += low
     return sums
+
+
+def _usual(rest: Array, total: Array) -> bool:
+    """Whether sums need no closer look.  Symbols get one: it holds for numbers of any size."""
+    if rest.dtype == object:
+        return False
+    usual = rest >= _LEAST
+    usual &= total <= _MOST
+    return bool(np.count_nonzero(usual) == len(usual))
+
+
+def _improve(sums: Array, terms: Array) -> None:
+    n = terms.shape[1]
+    if terms.dtype == object or n > _SHORT:
+        return
+    good = sums >= _least(n)
+    good &= sums <= _MOST
+    if np.count_nonzero(good) < len(good):
+        rows = ~good
+        sums[rows] = _sum_on_own_grid(terms[rows])
+
+
+@lru_cache(maxsize=4)
+def _least(n: int) -> Array:
+    """Return the least sum of n terms whose rounding on the one grid does not matter."""
+    return np.array(min(0.25, n**3 * 2.0**-18))
+
+
+@lru_cache(maxsize=4)
+def _grid(n: int) -> Array:
+    return 2 * n * _MOST
 
 
 def _sum_on_own_grid(terms: Array) -> Any:
@@ -186,8 +293,8 @@ def _sum_on_own_grid(terms: Array) -> Any:
     return high + low
 
 
-def _parts_of_sum(terms: Array, grid: Any) -> tuple[Array, Array]:
-    """Return two numbers for each row, with shape (r, 1), that add up to the sum of its terms.
+def _parts_of_sum(terms: Array, grid: Any) -> tuple[Any, Any]:
+    """Return two numbers for each row, of shape (r,), that add up to the sum of its terms.
 
     The grid is at least 2n times the largest term.
     """
@@ -195,9 +302,10 @@ def _parts_of_sum(terms: Array, grid: Any) -> tuple[Array, Array]:
     # without any rounding; what they leave of t is too small for the rounding of its sum to matter.
     coarse = terms + grid
     coarse -= grid
-    high = coarse.dot(_ones(coarse.shape[1]))[:, None]  # exact in whatever order
+    ones = _ones(coarse.shape[1])
+    high = coarse.dot(ones)  # exact in whatever order
     left = np.subtract(terms, coarse, out=coarse)
-    return high, np.add.reduce(left, axis=1, keepdims=True)
+    return high, np.vecdot(left, ones)
 
 
 @lru_cache(maxsize=4)
@@ -208,9 +316,16 @@ def _ones(n: int) -> Array:
     return ones
 
 
+@lru_cache(maxsize=4)
+def _row_starts(rows: int, n: int) -> Array:
+    starts = np.arange(0, rows * n, n)
+    starts.flags.writeable = False
+    return starts
+
+
 def at(values: Array, columns: Array) -> Any:
     """Return each row's entry in its own column, with shape (r, 1)."""
-    return values[np.arange(len(values)), columns][:, None]
+    return values[_row_starts(len(values), 1), columns][:, None]
 
 
 def _without(terms: Array, apart: Array) -> Iterator[Array]:
@@ -259,10 +374,10 @@ def weighted_mean(terms: Array, v: Array) -> WeightedMean:
     parts = columns(v.shape[1])
     first = parts[0]
     total = np.add.reduce(terms[:, first], axis=1, keepdims=True)
-    about = np.add.reduce(terms[:, first] * v[:, first], axis=1, keepdims=True) / total
+    about = np.vecdot(terms[:, first], v[:, first])[:, None] / total
     centre = at(v, abs(v[:, first] - about).argmin(axis=1))
     if len(parts) == 1:
-        drift = np.add.reduce(terms * (v - centre), axis=1, keepdims=True) / total
+        drift = np.vecdot(terms, v - centre)[:, None] / total
         return WeightedMean(total=total, centre=centre, drift=drift)
     # Of a long row the first part serves as well, if the rest lies on both sides of its centre.
     mean, spread = _mean_of_parts(terms, v, centre)
@@ -277,11 +392,10 @@ def _mean_of_parts(terms: Array, v: Array, centre: Array) -> tuple[WeightedMean,
     drift: Any = 0.0
     spread: Any = 0.0
     for part in columns(v.shape[1]):
-        w = v[:, part] - centre
-        w *= terms[:, part]
-        total = total + np.add.reduce(terms[:, part], axis=1, keepdims=True)
-        drift = drift + np.add.reduce(w, axis=1, keepdims=True)
-        spread = spread + np.abs(w, out=w).dot(_ones(w.shape[1]))[:, None]  # a rough sum will do
+        weights, w = terms[:, part], v[:, part] - centre
+        total = total + np.add.reduce(weights, axis=1, keepdims=True)
+        drift = drift + np.vecdot(weights, w)[:, None]
+        spread = spread + np.vecdot(weights, np.abs(w, out=w))[:, None]
     return WeightedMean(total=total, centre=centre, drift=drift / total), spread / total
 
 
@@ -295,6 +409,16 @@ def _nearest(v: Array, value: Array) -> Any:
     return at(best, abs(best - value).argmin(axis=1))
 
 
+def _moderate(v: Array) -> bool:
+    """Whether each row has a size within 2^±500 for sure.  Symbols get a closer look."""
+    if v.dtype == object:
+        return False
+    squares = np.vecdot(v, v)
+    moderate = squares >= 2.0**-999 * v.shape[1]
+    moderate &= squares <= 2.0**999
+    return bool(np.count_nonzero(moderate) == len(v))
+
+
 def scaled(product: Formula) -> Formula:
     """Return a formula that is linear in its second argument, made safe for huge and tiny ones.
 
@@ -303,6 +427,8 @@ def scaled(product: Formula) -> Formula:
     """
 
     def safe(z: Array, v: Array, **out: Any) -> Any:
+        if _moderate(v):
+            return product(z, v, **out)
         size = np.maximum(v.max(axis=1, keepdims=True), -v.min(axis=1, keepdims=True))
         huge, tiny = size > 2.0**500, size < 2.0**-500
         if not (huge | tiny).any():

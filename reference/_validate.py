@@ -203,6 +203,8 @@ def _bits(x: Any) -> Any:
 
 
 def _as_array(name: str, value: object) -> Array:
+    if type(value) is np.ndarray:
+        return value
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name} is a masked array; fill the masked entries first ({name}.filled(…))"

@@ -294,9 +294,8 @@ def _binary_cross_entropy(p: Array, y: Array, out: Array | None = None) -> Any:
 def _binary_cross_entropy_at_ends(p: Array, y: Array, out: Array | None = None) -> Any:
     # NaN stands where p = y is 0 or 1: there 0·log 0 counts 0.
     loss = _binary_cross_entropy(p, y, out)
-    undefined = loss != loss
-    if np.count_nonzero(undefined):
-        loss[undefined] = 0
+    if np.isnan(loss.min()):
+        loss[np.isnan(loss)] = 0
     return loss
 
 
@@ -314,8 +313,8 @@ def _binary_cross_entropy_grad(p: Array, y: Array, out: Array | None = None) -> 
 def _binary_cross_entropy_grad_at_ends(p: Array, y: Array, out: Array | None = None) -> Any:
     # NaN stands where p = y is 0 or 1: there the one-sided derivative is 1 or −1.
     gradient = _binary_cross_entropy_grad(p, y, out)
-    undefined = gradient != gradient
-    if np.count_nonzero(undefined):
+    if np.isnan(gradient.min()):
+        undefined = np.isnan(gradient)
         gradient[undefined] = 1 - 2 * p[undefined]
     return gradient
 
@@ -333,9 +332,8 @@ def _binary_cross_entropy_with_logits(z: Array, y: Array, out: Array | None = No
 def _binary_cross_entropy_with_logits_at_ends(z: Array, y: Array, out: Array | None = None) -> Any:
     # At z = ±inf with the label met exactly, 0·inf counts 0.
     loss = _binary_cross_entropy_with_logits(z, y, out)
-    undefined = loss != loss
-    if np.count_nonzero(undefined):
-        loss[undefined & np.isinf(z)] = 0
+    if np.isnan(loss.min()):
+        loss[np.isnan(loss) & np.isinf(z)] = 0
     return loss
 
 

@@ -30,9 +30,8 @@ from reference._blocks import (
     to_rows,
 )
 from reference._exponentials import (
-    RowSums,
+    RestSums,
     at,
-    entries_at,
     rest_sums,
     scaled,
     signed_row_sums,
@@ -269,7 +268,7 @@ def softmax_cross_entropy_with_grad(
             softmax_cross_entropy(z, labels, axis, reduction),
             softmax_cross_entropy_grad(z, labels, axis, reduction),
         )
-    rows, losses = to_rows(z, axis), np.empty((labels.size, 1))
+    rows, losses = to_rows(z, axis), np.empty(labels.size)
     samples = sample_count(len(rows), reduction_name(reduction))
     divisor = samples if reduction == "mean" else 1
     formula = partial(_softmax_cross_entropy_index_with_grad, samples=divisor)
@@ -298,7 +297,7 @@ def _label_rows(labels: Array, axis: int) -> Array:
 # The formulas, for rows of shape (r, n), class indices of shape (r,) and weights of shape (r, n).
 # Gradients are written into `out`, if given.
 
-_FAR = 690.0
+_FAR = np.array(690.0)
 
 
 def _cross_entropy_index(p: Array, labels: Array) -> Any:
@@ -333,15 +332,15 @@ def _softmax_cross_entropy_index_grad(
 def _softmax_cross_entropy_index_with_grad(
     z: Array, labels: Array, losses: Array, samples: int = 1, out: Array | None = None
 ) -> Any:
-    """Write the losses into their rows, of shape (r, 1), and return the gradient."""
+    """Write the losses into their rows, of shape (r,), and return the gradient."""
     sums = rest_sums(z, labels, out)
-    losses[:, 0] = _index_loss(sums, z, labels)
+    losses[...] = _index_loss(sums, z, labels)
     return _index_gradient(sums, samples)
 
 
-def _index_loss(sums: RowSums, z: Array, labels: Array) -> Any:
+def _index_loss(sums: RestSums, z: Array, labels: Array) -> Any:
     # −log p_t = log(S/e_t) = log1p(R/e_t), R the sum without the target t: no difference at all.
-    losses = sums.log_excess[:, 0]
+    losses = sums.log_excess
     far = losses > _FAR  # there R/e_t overflows, or e_t has underflowed
     if np.count_nonzero(far):
         losses[far] = _far_loss(z[far], labels[far])
@@ -354,13 +353,12 @@ def _far_loss(z: Array, labels: Array) -> Any:
     return ((at(z, top) - at(z, labels)) + softmax_sums(z, top).log_excess)[:, 0]
 
 
-def _index_gradient(sums: RowSums, samples: int) -> Any:
+def _index_gradient(sums: RestSums, samples: int) -> Any:
     # p, but at the target −R/S, the share of the others: the digits of p − 1 are lost for p near 1.
     # The mean over the samples divides once.
-    divisor = sums.total * samples
     gradient = sums.terms
-    gradient /= divisor
-    gradient.reshape(-1)[entries_at(sums.apart, gradient.shape[1])] = -(sums.rest / divisor)[:, 0]
+    gradient.reshape(-1)[sums.places] = -sums.rest
+    gradient /= (sums.total * samples)[:, None]
     return gradient
 
 

@@ -71,7 +71,8 @@ def leaky_relu_grad(x: Any, slope: float = 0.01) -> Any:
     Returns
     -------
     array
-        1 or α (NaN where `x` is NaN), in the dtype of `x`.  At the kink 0 the slope α from the left.
+        1 or α (NaN where `x` is NaN), in the dtype of `x`; correctly rounded.  At the kink 0 the
+        slope α from the left.
 
     Raises
     ------

@@ -16,10 +16,12 @@ from gradcheck import Argument, Case, Interval
 from reference._blocks import Formula, by_rows, by_rows_into, columns, from_rows, per_row, to_rows
 from reference._exponentials import (
     at,
+    rest_sums,
     scaled,
     signed_row_sums,
     softmax_sums,
     softmax_terms,
+    terms_and_total,
     total,
     weighted_mean,
 )
@@ -409,8 +411,8 @@ def _vector_product(product: Formula, z: Any, name: str, v: Any, axis: int) -> A
 
 
 def _softmax(z: Array, out: Array | None = None) -> Any:
-    terms = softmax_terms(z, out)
-    terms /= total(terms)
+    terms, sums = terms_and_total(z, out)
+    terms /= sums
     return terms
 
 
@@ -428,9 +430,10 @@ def _softmax_vjp(z: Array, v: Array, out: Array | None = None) -> Any:
     # Multiplied before divided: a term is a normal number also where its share of the total is not.
     terms = softmax_terms(z, out)
     mean = weighted_mean(terms, v)
+    share = 1 / mean.total
     for part in columns(z.shape[1]):
         terms[:, part] *= mean.deviations(v[:, part])
-        terms[:, part] /= mean.total
+        terms[:, part] *= share
     return terms
 
 
@@ -438,9 +441,9 @@ def _log_softmax(z: Array, out: Array | None = None) -> Any:
     # Two terms, neither of them positive.  The first is exactly zero at the largest entry, so that
     # its log-probability keeps every digit however close to zero it is.
     top = z.argmax(axis=1)
-    log_excess = softmax_sums(z, top, out).log_excess
+    log_excess = rest_sums(z, top, out).log_excess
     y = np.subtract(z, at(z, top), out=out)
-    y -= log_excess
+    y -= log_excess[:, None]
     return y
 
 

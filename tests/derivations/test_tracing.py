@@ -97,8 +97,8 @@ def diagonal_jacobian(z: Any) -> Any:
 
 
 def gradient_with_the_wrong_sign(sums: Any, samples: int) -> Any:
-    gradient = sums.terms / (sums.total * samples)
-    gradient[np.arange(len(gradient)), sums.apart] = (sums.rest / (sums.total * samples))[:, 0]
+    gradient = sums.terms / (sums.total * samples)[:, None]
+    gradient.reshape(-1)[sums.places] = sums.rest / (sums.total * samples)
     return gradient
 
 
@@ -107,8 +107,9 @@ def gradient_without_the_mean(sums: Any, samples: int) -> Any:
 
 
 def gradient_of_the_next_class(sums: Any, samples: int) -> Any:
-    gradient = sums.terms / (sums.total * samples)
-    gradient[np.arange(len(gradient)), sums.apart - 1] = -(sums.rest / (sums.total * samples))[:, 0]
+    gradient = sums.terms / (sums.total * samples)[:, None]
+    rows, classes = divmod(sums.places, gradient.shape[1])
+    gradient[rows, classes - 1] = -sums.rest / (sums.total * samples)
     return gradient
 
 

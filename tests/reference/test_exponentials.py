@@ -94,3 +94,43 @@ def test_shift_leaves_room_on_both_sides() -> None:
     z = np.concatenate([z, [[1.0, -np.inf]]])
     shift = _exponentials.shifts(z)
     np.testing.assert_array_equal(shift[:, 0], [0.0, 41.0, -300.0, -331.0, 1e6 - 300, -299.0])
+
+
+@np.errstate(all="ignore")  # as around every formula
+@pytest.mark.parametrize("shift", [0.0, -1.0, -200.0, -800.0, 19.0, 21.0, 300.0, 345.0, 1e4])
+@pytest.mark.parametrize("n", [2, 10, 1000, 1500])
+def test_every_row_gets_the_care_it_needs(n: int, shift: float) -> None:
+    """Sums of a usual size, small, huge, and out of range, each alone and beside one of each."""
+    rng = np.random.default_rng(n)
+    z = rng.standard_normal((4, n)) + np.array([[shift], [0.0], [-30.0], [100.0]])
+    apart = z.argmin(axis=1)
+    sums, (terms, total) = _exponentials.rest_sums(z, apart), _exponentials.terms_and_total(z)
+    for k, row in enumerate(z):
+        others = np.delete(row, apart[k])
+        with workprec(200):
+            rest = mp.fsum(mp.exp(mpf(float(x)) - mpf(float(row[apart[k]]))) for x in others)
+            share = 1 / (1 + rest)
+            assert sums.rest[k] / sums.own[k] == pytest.approx(float(rest), rel=6e-16)
+            assert terms[k, apart[k]] / total[k, 0] == pytest.approx(float(share), rel=6e-16)
+        alone = _exponentials.rest_sums(z[k : k + 1], apart[k : k + 1])
+        assert (alone.rest[0], alone.own[0]) == (sums.rest[k], sums.own[k])
+        np.testing.assert_array_equal(_exponentials.terms_and_total(z[k : k + 1])[0][0], terms[k])
+
+
+@pytest.mark.parametrize("size", [0.7, 0.3, 1e-5])
+def test_a_subnormal_share_is_right_to_two_of_the_smallest_numbers(size: float) -> None:
+    """e^-740 is a subnormal number, whose rounding a small total would multiply."""
+    z = np.array([[math.log(size), -740.0, -744.0]])
+    terms, total = _exponentials.terms_and_total(z)
+    with workprec(200):
+        exact = [mp.exp(mpf(float(x))) for x in z[0]]
+        for got, true in zip((terms / total)[0], exact, strict=True):
+            share = true / mp.fsum(exact)
+            assert abs(mpf(float(got)) - share) <= max(share * mpf(2) ** -51, 2 * mpf(5e-324))
+
+
+@np.errstate(all="ignore")
+def test_a_row_is_shifted_where_the_term_apart_alone_overflows() -> None:
+    sums = _exponentials.rest_sums(np.array([[705.0, 704.0, 712.0]]), np.array([2]))
+    assert sums.rest / sums.own == pytest.approx(math.exp(-7) + math.exp(-8), rel=6e-16)
+    assert np.isfinite(sums.total)

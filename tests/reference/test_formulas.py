@@ -62,6 +62,9 @@ class Precise:
     def __abs__(self) -> Precise:
         return Precise(abs(self.value))
 
+    def conjugate(self) -> Precise:
+        return self
+
     def exp(self) -> Precise:
         return Precise(mp.exp(self.value))
 

@@ -217,6 +217,14 @@ def test_terms_far_below_the_largest_keep_their_digits() -> None:
     expected = math.exp(-700) * (999 * math.exp(-20))
     assert reference.logsumexp(many) == pytest.approx(expected, rel=1e-13)
     assert reference.softmax_cross_entropy(many, 3) == pytest.approx(expected, rel=1e-13)
+    for distance in np.linspace(714, 744, 31):
+        many[many != 0] = -distance
+        expected = math.exp(-700) * (999 * math.exp(700 - distance))
+        for loss in (reference.logsumexp(many), reference.softmax_cross_entropy(many, 3)):
+            assert loss == pytest.approx(expected, rel=1e-13, abs=5e-324)
+        gradient = reference.softmax_cross_entropy_grad(many, 3)
+        assert gradient[3] == pytest.approx(-expected, rel=1e-13, abs=5e-324)
+        assert reference.log_softmax(many)[3] == pytest.approx(-expected, rel=1e-13, abs=5e-324)
 
 
 def test_log_softmax_vjp_beside_a_dominating_entry() -> None:
