@@ -46,7 +46,7 @@ from gradcheck._locate import Located, examples, locate
 from gradcheck._oracles import movement_along_imaginary_axis
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Diagnosis, Reason, Report, WrongEntry
-from gradcheck._search import Goal, first_glance, glance, roughly
+from gradcheck._search import Goal, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import spacing
 from gradcheck._verdict import Verdict
@@ -297,7 +297,7 @@ class Examination:
                 first.direction,
                 small,
                 goal,
-                lambda c: roughly(c, goal.atol, noise),
+                lambda c: one_pair(c, goal.atol, noise),
             )
 
     def _small_entries(self, c: Comparison) -> tuple[Array, float]:

@@ -144,6 +144,24 @@ def roughly(c: Component, atol: float, noise: float) -> Found | None:
     return Found(value, radius, "smooth", noise, coarse.step, max(c.scale(), abs(value)))
 
 
+def one_pair(c: Component, atol: float, noise: float) -> Found | None:
+    """Return a slope as it stands, to be compared with a claim that only has to be about right.
+
+    Its truncation isn't known.  It is guessed from the bend, as that of an exponential, and taken to
+    be an eighth of `atol` at most: a right claim where it is more disagrees, and is looked at again.
+    None where noise is more than `atol`; it is that of `glance`.
+    """
+    r = c.rung(BASE + 3)
+    if not r.finite:
+        return None
+    rounding = SIGMAS * max(noise, c.modelled_noise([r])) / r.step
+    if rounding > atol:
+        return None
+    guess = 4 * abs(r.bend * (r.bend / r.slope)) if r.slope else math.inf
+    radius = rounding + min(guess, atol / 8)
+    return Found(r.slope, radius, "smooth", noise, r.step, max(c.scale(), abs(r.slope)))
+
+
 def _quick(c: Component) -> tuple[Window | None, float]:
     """Extrapolate the first window; also return the noise that the check rung shows beside it."""
     check = c.rung(min(CHECK, c.depth))
