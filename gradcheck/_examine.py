@@ -53,8 +53,9 @@ from gradcheck._verdict import Verdict
 
 DIRECTIONS = 3
 _FEWEST_DIRECTIONS = 2  # an accusation needs as many
+_USUAL_DIRECTIONS = 4  # whose error bars, at the goal, see `_FINE_RESOLUTION` of a matrix
 _MOST_DIRECTIONS = 8
-_FINE_RESOLUTION = 3e-4  # where two directions see as much, a third is not worth its cost
+_FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
 _NOT_ROUNDING = 1e-3  # part of the claim that a movement must be
@@ -213,11 +214,14 @@ class Examination:
         return d
 
     def _try_directions(self, support: Array) -> None:
-        """Compare along three random directions, or two that agree and see enough."""
-        for _ in range(DIRECTIONS):
+        """Compare along random directions: two to four, until they see enough, or three if one disagrees."""
+        for _ in range(_USUAL_DIRECTIONS):
             self._try_random(support)
-            enough = len(self._random()) >= _FEWEST_DIRECTIONS and not self._disagreeing()
-            if enough and self._numerical_resolution() <= _FINE_RESOLUTION:
+            tried = len(self._random())
+            if self._disagreeing():
+                if tried >= DIRECTIONS:
+                    return
+            elif tried >= _FEWEST_DIRECTIONS and self._numerical_resolution() <= _FINE_RESOLUTION:
                 return
 
     def _try_random(self, support: Array) -> None:
