@@ -418,6 +418,24 @@ def test_a_zero_not_far_from_a_kink(f: Callable[..., Any], x: float) -> None:
     assert outcomes(f, x, lambda x: 0.0 * x) == {Outcome.PASS}
 
 
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("f", "grad", "x"),
+    [
+        (lambda x: x + 2.0**46, np.ones_like, 1.0),
+        (lambda x: 1 / (1 + np.exp(-x)), lambda x: np.exp(-x) / (1 + np.exp(-x)) ** 2, 37.0),
+        (np.tanh, lambda x: 1 / np.cosh(x) ** 2, 19.0),
+        (lambda x: np.log(1 + np.exp(x)), lambda x: 1 / (1 + np.exp(-x)), -37.4),
+        (lambda x: np.log(1 + np.exp(x)), lambda x: 1 / (1 + np.exp(-x)), -27.682),
+    ],
+)
+def test_noise_excuses_no_wrong_claim(
+    f: Callable[..., Any], grad: Callable[..., Any], x: float, mode: Any
+) -> None:
+    """Off by one per cent, which f's rounding would hide; the complex step doesn't."""
+    assert Outcome.PASS not in outcomes(f, x, lambda x: 1.01 * grad(x), mode)
+
+
 @pytest.mark.parametrize("seed", [8, 86])
 def test_noise_that_the_first_steps_happen_to_miss(seed: int) -> None:
     """Of two values only; one-sided derivatives that finer steps contradict show nothing."""

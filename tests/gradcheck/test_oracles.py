@@ -213,3 +213,18 @@ def test_an_f_that_is_another_function_in_float64_is_kept_coarse() -> None:
     x = np.array([0.5, 1.5], dtype=np.float32)
     e = differentiate(f, x, np.array([1.0, -1.0]))
     assert abs(e.value - (math.cos(0.5) - math.cos(1.5))) <= e.radius < 1e-2
+
+
+@pytest.mark.parametrize("seed", [13, 19, 62, 63])
+def test_sixty_digits_of_a_part_are_not_believed(seed: int) -> None:
+    """Inside one stair of the float32 part the other one alone moves, to any number of digits."""
+    W = np.random.default_rng(1).standard_normal((20, 6)).astype(np.float32)
+    x = np.random.default_rng(seed).uniform(0.5, 2, 6)
+    i = seed % 6
+
+    def f(t: Any) -> Any:
+        moved = x.astype(np.float32)
+        moved[i] = np.float32(t)
+        return float(np.mean(np.tanh(W @ moved) ** 2)) + 0.005 * t * t
+
+    assert differentiate(f, float(x[i])).oracle == "differences"
