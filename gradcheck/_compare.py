@@ -26,7 +26,7 @@ from gradcheck._steps import spacing
 # noise.
 GOAL = Goal(rtol=1e-8)
 CLOSELY = Goal(rtol=1e-13)  # as close as f allows
-_PART = 8192
+_PART = 8192  # numbers
 _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
 SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
 _ULPS = 16.0

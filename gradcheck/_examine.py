@@ -221,8 +221,13 @@ class Examination:
             if self._disagreeing():
                 if tried >= DIRECTIONS:
                     return
-            elif tried >= _FEWEST_DIRECTIONS and self._numerical_resolution() <= _FINE_RESOLUTION:
+            elif tried >= _FEWEST_DIRECTIONS and self._sees() <= _FINE_RESOLUTION:
                 return
+
+    def _sees(self) -> float:
+        """Return the resolution, but for a tolerance that the caller chose: no directions help against that."""
+        chosen = self._settings.rtol is not None
+        return self._numerical_resolution() if chosen else self._resolution()
 
     def _try_random(self, support: Array) -> None:
         """Compare along a random direction; once f is known to be smooth, a glance will do where the claim agrees."""

@@ -16,7 +16,7 @@ from gradcheck._ladder import (
     Window,
 )
 
-_LOUDER = 32.0
+_LOUDER = 32.0  # times the noise at the finest steps, which a window shows to be too little
 _SIDE_SAFETY = 3.0
 _VANISHING = 1e-3
 _CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
