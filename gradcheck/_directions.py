@@ -4,11 +4,11 @@ A direction has entries ±s·m with independent signs and m uniform on [½, 1), 
 own size (a power of two).  So no entry is left out, no entry is moved across zero, x and 2ᵏx get
 the same evidence, and the sum x + t·d is exact for most entries, because m has few bits.
 
-Let e be the error of a claimed gradient and a = e∘s.  One direction misses it if |Σ aᵢ(±mᵢ)| ≤ r
-for the radius r of the comparison.  Each ±mᵢ has a density of at most one, so by Rogozin (1987) the
-sum is at least as spread out as one of uniform variables on unit intervals, whose density is at
-most √2/‖a‖ by Ball (1986): P(miss) ≤ c·r/‖a‖ with c = 2√2, and the product of these for independent
-ones.
+Let e be the error of a claimed gradient and a = e∘s.  One direction misses it only if
+|Σ aᵢ(±mᵢ)| ≤ r for the largest error r that can agree: what the comparison allows, and its radius
+once more.  Each ±mᵢ has a density of at most one, so by Rogozin (1987) the sum is at least as spread
+out as one of uniform variables on unit intervals, whose density is at most √2/‖a‖ by Ball (1986):
+P(miss) ≤ c·r/‖a‖ with c = 2√2, and the product of these for independent ones.
 
 For an error matrix E, tested as vᵀ(E∘s)(±m) with random cotangents v too, let ρ be the largest norm
 of a column of E∘s.  The bound above holds given v with the entry of vᵀ(E∘s) at that column in the
@@ -50,7 +50,7 @@ def detectable_gradient(radii: Sequence[float], probability: float = MISS_PROBAB
     Parameters
     ----------
     radii : sequence of float
-        What each comparison allows, in absolute terms; inf where it says nothing.
+        The largest error that can agree in each comparison; inf where it says nothing.
     probability : float
         The chance to stay below.
 

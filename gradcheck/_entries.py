@@ -13,15 +13,15 @@
    Where the direction disagrees and no entry turns out wrong, the entries whose pairs are furthest
    off are searched too, and if they are right all are.
 
-What a pass is worth.  The resolution is the largest radius (with the tolerated error) of an entry
-relative to its size, as it is for searched entries.  The radius of a pair is a plausible one: a
-third derivative of one entry alone that is more than 64 times what the random direction saw, where
-all entries moved, would break it.  Such an f does no harm to a right claim, which then disagrees and
-is searched.  It lets a claim pass that is wrong by e, much more than the radius a, only if the
-truncation error makes up for e to within a; since h² is uniform over half of the range below its
-largest value, the chance of that accident is at most 4a/(e − a).  And assumed is what every
-difference assumes: that f has no structure finer than the step which no bend shows.  (A kink closer
-to x than the step counts as at x: a claim between its slopes is right.)
+What a pass is worth. The resolution is the largest error of an entry that can agree, relative to
+its size, as it is for searched entries: what is allowed, and the radius once more. The radius of a
+pair is a plausible one: a third derivative of one entry alone that is more than 64 times what the
+random direction saw, where all entries moved, would break it. Such an f does no harm to a right
+claim, which then disagrees and is searched. It lets a claim pass that is wrong by e, much more than
+the radius a, only if the truncation error makes up for e to within a; since h² is uniform over half
+of the range below its largest value, the chance of that accident is at most 4a/(e − a). And assumed
+is what every difference assumes: that f has no structure finer than the step which no bend shows.
+(A kink closer to x than the step counts as at x: a claim between its slopes is right.)
 
 With several workers threads evaluate blocks of pairs, and later search columns.  Nothing is shared
 between them: a block returns its values, a column counts on a counter of its own, and both are
