@@ -57,7 +57,7 @@ def axis_index(axis: object, array: Array, name: str) -> int:
     ValueError
         If the array has no such axis, or the axis is empty.
     """
-    if isinstance(axis, bool | np.bool_) or not hasattr(axis, "__index__"):
+    if isinstance(axis, (bool, np.bool_)) or not hasattr(axis, "__index__"):
         raise TypeError(f"axis must be one integer, got {axis!r}")
     index = operator.index(axis)
     if array.ndim == 0:
@@ -192,7 +192,9 @@ def _class_indices(name: str, array: Array, z: Array, axis: int) -> Array:
             f"({z.shape} without axis {axis}), got {array.shape}{hint}"
         )
     labels = array.astype(np.intp, copy=False)
-    if labels.size and labels.view(np.uintp).max() >= classes:  # negative ones look huge
+    if labels.size and np.count_nonzero(
+        labels.view(np.uintp) >= classes
+    ):  # negative ones look huge
         wrong = (array < 0) | (array >= classes)
         refuse(name, array, wrong, f"must be class indices 0 … {classes - 1} for {classes} classes")
     return labels
