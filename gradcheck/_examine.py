@@ -250,7 +250,7 @@ class Examination:
     ) -> None:
         """Compare along the part of a direction that moves the entries of `support` alone."""
         d = self._problem.inputs.tangent(direction if support.all() else direction * support)
-        if d.any():
+        if d is direction or d.any():  # a whole one has no zeros
             at = self._problem, label, d, self._cotangent(), self._rtol
             self._comparisons.append(confirm(*at, goal, look))
 
@@ -370,8 +370,9 @@ class Examination:
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
         required = self._settings.rtol or COARSEST_RESOLUTION
+        numerical = self._numerical_resolution()
         while (
-            self._numerical_resolution() > required
+            numerical > required
             and np.any(support)
             and len(self._random()) < _MOST_DIRECTIONS
             and any(c.resolved for c in self._random())
@@ -381,10 +382,11 @@ class Examination:
             wrong = self._disagreeing()
             if wrong:
                 return self._failed(()) if len(wrong) >= 2 else self._marginal(wrong[0])
+            numerical = self._numerical_resolution()
         resolution = self._resolution()
         if all(c.found.reason == "constant" for c in self._comparisons):
             return verdicts.constant(self._comparisons, resolution)
-        if self._numerical_resolution() > required and np.any(support):
+        if numerical > required and np.any(support):
             if self._problem.calls.error:
                 self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
             worst = max(self._random(), key=lambda c: c.found.radius)

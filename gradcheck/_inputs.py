@@ -245,12 +245,16 @@ class Inputs:
         unit = unit_of(far, _ENDLESS)
         if self._depths is None:
             self._depths = [depth_of(x) for x in self.point]
-        depths = zip(self.layout.slots, self._depths, strict=True)
+        depths = self._depths
+        if len(depths) > 1:
+            slots = self.layout.slots
+            moves = (direction[s.start : s.stop].any() for s in slots)
+            depths = [k for k, moved in zip(depths, moves, strict=True) if moved]
         return Course(
             reach=reach,
             unit=unit if reach == _ENDLESS else unit_of(far, reach),
             argument_noise=self.eps * unit,
-            depth=min(k for s, k in depths if direction[s.start : s.stop].any()),
+            depth=min(depths),
         )
 
 

@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,8 +55,7 @@ _SCATTERED = 10
 CUBIC = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(NamedTuple):
     """φ at ±step; `slope` and `bend` are NaN, and it isn't `finite`, where a side is missing."""
 
     step: float
@@ -76,7 +76,6 @@ class Window:
     value: float
     truncation: float
     rounding: float
-    curvature: float
     movement: float
     tail: Rung
 
@@ -99,10 +98,6 @@ class Window:
     def slope_at(self, step: float) -> float:
         """Return the slope that the window's polynomial has at a finer step."""
         return self.value + (self.tail.slope - self.value) * (step / self.tail.step) ** 2
-
-    def bend_at(self, step: float) -> float:
-        """Return the bend that the window's polynomial has at a finer step."""
-        return self.curvature * step
 
 
 def _central_weights(width: int) -> tuple[float, ...]:
@@ -237,10 +232,11 @@ class Component:
         it shrinks with the step.
         """
         finer = [self.rungs[k] for k in self.known() if k >= w.stop][:_NEXT]
+        curvature, _ = extrapolate([r.bend / r.step for r in self._rungs_of(w)], ratio=4)
         samples: list[float] = []
         for r in (r for r in finer if not r.flat):
             samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
-            samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - w.bend_at(r.step)))
+            samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - curvature * r.step))
         return max(_upper(samples), 3.0 * self.modelled_noise([*finer, w.tail]))
 
     def fine_noise(self) -> float:
@@ -304,7 +300,6 @@ class Component:
         shrinking = bends[-1] <= max(bends[:-1]) / 3
         if not shrinking and bends[-1] > 2 * SIGMAS * noise / rungs[-1].step:
             return None
-        curvature, _ = extrapolate([r.bend / r.step for r in rungs], ratio=4)
         return Window(
             start=start,
             width=width,
@@ -312,16 +307,18 @@ class Component:
             # a bend that stays may be noise, or a kink as weak as that
             truncation=truncation(corrections) + (0.0 if shrinking else bends[-1]),
             rounding=rounding + self.line.eps * abs(value),
-            curvature=curvature,
             movement=max(abs(r.slope) + abs(r.bend) for r in rungs),
             tail=rungs[-1],
         )
 
     def with_noise(self, w: Window, noise: float) -> Window:
         """Return a window with the rounding of more noise than it was made for."""
-        rungs = [self.rungs[w.start + k] for k in range(w.width)]
+        rungs = self._rungs_of(w)
         rounding = SIGMAS * self._noise_in(rungs, noise) * _GAINS[w.width] / rungs[0].step
         return replace(w, rounding=rounding + self.line.eps * abs(w.value))
+
+    def _rungs_of(self, w: Window) -> list[Rung]:
+        return [self.rungs[w.start + k] for k in range(w.width)]
 
     def _noise_in(self, rungs: Sequence[Rung], noise: float) -> float:
         """Noise at large steps: at least the model there, and grown with φ where φ has grown."""
@@ -363,7 +360,6 @@ class Component:
             value=value,
             truncation=TRUNCATION_SAFETY * max(corrections[-2:]),
             rounding=rounding,
-            curvature=math.nan,
             movement=max(map(abs, slopes)),
             tail=tail,
         )

@@ -107,7 +107,7 @@ def first_glance(c: Component, goal: Goal) -> Found | None:
     if window is None or not check.finite:
         return None
     noise = c.noise_beside(window)
-    return glance(c, goal, noise)
+    return _seen_in(c, c.with_noise(window, noise), goal, noise)
 
 
 def glance(c: Component, goal: Goal, noise: float) -> Found | None:
@@ -123,9 +123,11 @@ def glance(c: Component, goal: Goal, noise: float) -> Found | None:
         Upper estimate of φ's noise, from elsewhere: three rungs show none.
     """
     window = c.window(_SHORT_BASE, noise, SHORT)
-    if window is None or not _sharp(window, goal):
-        return None
-    return found_in(c, window, "smooth", noise)
+    return None if window is None else _seen_in(c, window, goal, noise)
+
+
+def _seen_in(c: Component, window: Window, goal: Goal, noise: float) -> Found | None:
+    return found_in(c, window, "smooth", noise) if _sharp(window, goal) else None
 
 
 def roughly(c: Component, atol: float, noise: float) -> Found | None:

@@ -192,9 +192,8 @@ def _class_indices(name: str, array: Array, z: Array, axis: int) -> Array:
             f"({z.shape} without axis {axis}), got {array.shape}{hint}"
         )
     labels = array.astype(np.intp, copy=False)
-    if labels.size and np.count_nonzero(
-        labels.view(np.uintp) >= classes
-    ):  # negative ones look huge
+    beyond = labels.view(np.uintp) >= classes  # negative ones look huge
+    if np.count_nonzero(beyond):
         wrong = (array < 0) | (array >= classes)
         refuse(name, array, wrong, f"must be class indices 0 … {classes - 1} for {classes} classes")
     return labels
