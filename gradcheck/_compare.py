@@ -176,7 +176,9 @@ def judged(
         terms = problem.pullback(cotangent) * direction
     claimed = float(terms.sum())  # in pairs, with less rounding than a dot product
     scale = norm(terms)
-    allowed = found.radius + rtol * scale + problem.claim_rounding
+    slack = rtol * scale + problem.claim_rounding
+    found = found.at_the_scale_of(claimed, slack)
+    allowed = found.radius + slack
     value = float(cotangent @ problem.arithmetic.value)
     allowed += _rounding_of_zero(found, scale, rtol, value, problem.course(direction).unit)
     return Comparison(label, direction, cotangent, claimed, found, scale, allowed)
@@ -187,11 +189,11 @@ def _rounding_of_zero(found: Found, scale: float, rtol: float, value: float, uni
 
     A gradient that vanishes because large terms cancel comes out as their rounding, and has no
     larger entries beside it to measure that against.  There is the natural size of a derivative
-    here, if the numerical one vanishes beside it, too, and if f itself is no more than its noise,
-    that over the size of x.
+    here, if the numerical one vanishes beside it, too, and if f itself is no more than the noise
+    that differences of it have, that over the size of x.
     """
     slack = rtol * found.scale if found.near is None or found.vanishes else 0.0
-    if abs(value) <= _NOTHING * found.noise:
+    if abs(value) <= _NOTHING * found.noise and found.oracle == "differences":
         slack = max(slack, found.noise / unit)
     return slack if scale <= 8 * slack else 0.0
 

@@ -427,6 +427,7 @@ def _by_complex_slopes(c: Component, first: Found, goal: Goal) -> Found | None:
         eps=c.line.eps,
         argument_noise=c.line.argument_noise,
         depth=c.line.depth,
+        rounding=c.line.rounding / c.line.unit,
         noise=c.line.noise / c.line.unit,
         counter=Counter(),  # evaluations are counted once, by the line below
     )

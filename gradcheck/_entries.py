@@ -268,12 +268,12 @@ class _Entries:
         """Walk the ladder along d."""
         problem = self._problem
         line = problem.curve(d)
-        if problem.outputs.size == 1:
-            noise = np.array([derivative(Component(line, 0), GOAL).noise])
-        else:
-            noise = first_look(line, np.arange(problem.outputs.size), GOAL).noise
         component = Component(line.projected(v[None, :]), 0)
         c = judged(problem, "random", d, v, derivative(component, GOAL), self._rtol)
+        if problem.outputs.size == 1:
+            noise = np.array([c.found.noise])
+        else:
+            noise = first_look(line, np.arange(problem.outputs.size), GOAL).noise
         if c.slight:
             c = judged(problem, "random", d, v, derivative(component, CLOSELY), self._rtol)
         noise = np.where(np.isfinite(noise), noise, math.inf)
@@ -360,7 +360,9 @@ class _Entries:
 
     def _judged(self, i: int, j: int, found: Found) -> Comparison:
         claimed = float(self._claimed[j, i])
-        allowed = found.radius + self._rtol * abs(claimed) + float(self._rounding[j, i])
+        slack = self._rtol * abs(claimed) + float(self._rounding[j, i])
+        found = found.at_the_scale_of(claimed, slack)
+        allowed = found.radius + slack
         return Comparison(
             label="kink" if found.interval is not None else f"entry {i}",
             direction=self._along(i),

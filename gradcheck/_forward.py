@@ -129,13 +129,14 @@ class Forward:
 
     def curve(self, direction: Array) -> Line:
         """Return the curve t ↦ f(x + t·d), all outputs."""
-        return self._line(direction, lambda y: y, 0.0)
+        return self._line(direction, lambda y: y)
 
     def _line(
         self,
         direction: Array,
         view: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
-        noise: float,
+        rounding: float = 0.0,
+        noise: float = 0.0,
     ) -> Line:
         inputs = self.arithmetic.inputs
         move = inputs.mover(direction)
@@ -158,6 +159,7 @@ class Forward:
             eps=self.arithmetic.eps,
             argument_noise=course.argument_noise,
             depth=course.depth,
+            rounding=rounding,
             noise=noise,
             counter=self.calls,
         )

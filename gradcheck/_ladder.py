@@ -194,14 +194,14 @@ class Component:
 
     def modelled_noise(self, rungs: Sequence[Rung]) -> float:
         """Return half an ulp of the largest value and of the argument, or half a stair: no code can promise less."""
-        return max(self._arithmetic_noise(rungs), 0.5 * self.stair)
+        return max(self._arithmetic_noise(rungs), self.line.noise, 0.5 * self.stair)
 
     def _arithmetic_noise(self, rungs: Sequence[Rung]) -> float:
         values = [abs(y) for r in rungs if r.finite for y in (r.plus, r.minus)]
         slope = min((abs(r.slope) for r in rungs if r.finite), default=0.0)
         value = self.line.eps * max(values, default=abs(self.origin))
         rounding = 0.5 * (value + self.line.argument_noise * slope)
-        return max(rounding, self.line.noise, SMALLEST)
+        return max(rounding, self.line.rounding, SMALLEST)
 
     def look_for_stairs(self) -> None:
         """Note the height of φ's stairs, if all that it has moved by are a few of them.
@@ -260,12 +260,12 @@ class Component:
         # a few of the finest bound it as well as all of them, and take no fast oscillation for noise
         return max(min(bounds, default=0.0), 3.0 * self.modelled_noise(known[-3:]))
 
-    def irregularity(self, low: float, high: float) -> float:
+    def irregularity(self, low: float, high: float, side: float | None = None) -> float:
         """Return an upper estimate of φ's noise from its scatter about a cubic on low … high.
 
-        It looks to one side, where at most one part of a kink lies.
+        It looks to one side, where at most one part of a kink lies: to the given one, or uphill.
         """
-        side = self.uphill()
+        side = side or self.uphill()
         # multiples of the golden ratio, so that no staircase is met at the same place of its stairs
         places = (math.fmod(j * _GOLDEN, 1.0) for j in range(1, _SCATTERED + 1))
         t = [side * (low + (high - low) * place) for place in places]

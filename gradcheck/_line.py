@@ -62,8 +62,10 @@ class Line:
         By how much t is uncertain because x is rounded: x's relative spacing times its size along d.
     depth : int
         The finest rung k whose step unit·2⁻ᵏ the argument's precision still resolves.
+    rounding : float
+        Of the sum that φ is: half an ulp of its terms.
     noise : float
-        What is known of φ's noise: it is at least this.
+        What other lines have shown of φ's noise: it is at least this.
     counter : Counter
         Shared by every line of a check.
     """
@@ -76,6 +78,7 @@ class Line:
     eps: float
     argument_noise: float
     depth: int
+    rounding: float
     noise: float
     counter: Counter
     _seen: dict[float, Values] = field(default_factory=dict)
@@ -145,7 +148,8 @@ class Line:
             eps=self.eps,
             argument_noise=self.argument_noise,
             depth=self.depth,
-            noise=rounding(rows, self.origin, self.eps),
+            rounding=rounding(rows, self.origin, self.eps),
+            noise=0.0,
             counter=Counter(),  # evaluations are counted once, by the line below
         )
 

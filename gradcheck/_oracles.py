@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._ladder import CUBIC, ORDINARY, SIGMAS, Component, confidence
+from gradcheck._line import Values
 from gradcheck._numbers import is_precise
 from gradcheck._search import Goal, search
 from gradcheck._singular import Found
@@ -34,6 +35,8 @@ _SCALES = (4, 9)
 # A derivative is a cubic to the last bit over this part of the scale on which it is analytic.
 _WIDE = 2.0**-7
 _NARROW = 2.0**-26  # many ulps of the argument
+# Over this part of x's own size it is a polynomial of this many coefficients to eight digits.
+_FAR_OFF, _FAR_OFF_PLACES, _FAR_OFF_COEFFICIENTS = 0.125, 19, 9
 _NEAR, _FAR = 5, 7  # places in the narrow and in the wide neighbourhood
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _STEADY = 1e-6  # relative change below which a derivative counts as steady whatever its trend
@@ -53,6 +56,7 @@ class _Opinion:
     oracle: str
     value: float
     radius: float
+    despite_noise: bool = False  # whether the radius covers what noise in φ does to it
 
 
 def derivative(c: Component, goal: Goal) -> Found:
@@ -81,11 +85,12 @@ def movement_along_imaginary_axis(c: Component) -> float:
 
 def _reconciled(c: Component, found: Found, opinion: _Opinion) -> Found:
     apart = abs(found.value - opinion.value)
-    noisy = found.noise > ORDINARY * c.base_noise()
-    # what rounds f's values more than arithmetic does rounds the oracle's derivative too
+    # what rounds f's values more than arithmetic does may round the oracle's derivative too
+    noisy = _is_noisy(c, found) and not opinion.despite_noise
     slack = _NOISY * found.noise / c.line.unit if noisy else 0.0
     if apart > found.radius + opinion.radius + slack:
-        return replace(found, radius=apart + opinion.radius + slack, reason="disagreement")
+        radius = apart + opinion.radius + slack
+        return replace(found, radius=radius, reason="disagreement", scales=())
     if noisy or opinion.radius >= found.radius:
         return found
     return replace(
@@ -94,7 +99,12 @@ def _reconciled(c: Component, found: Found, opinion: _Opinion) -> Found:
         radius=opinion.radius,
         reason="smooth",
         oracle=opinion.oracle,
+        scales=(),
     )
+
+
+def _is_noisy(c: Component, found: Found) -> bool:
+    return found.noise > ORDINARY * c.base_noise()
 
 
 # -- the complex step ------------------------------------------------------------------------------
@@ -108,11 +118,13 @@ def complex_step(c: Component, found: Found) -> _Opinion | None:
     if centre is None or scale is None:
         return None
     spread = _scatter(c, scale)
+    if spread is not None and _is_noisy(c, found):
+        spread = max(spread, _scatter_of_stairs(c, found, scale))
     if spread is None:
         return None
     # a derivative is at best as good as its rounding, and as that of where it is taken
     model = 4 * c.line.eps * (abs(centre) + found.scale)
-    return _Opinion("complex step", centre, SIGMAS * spread + model)
+    return _Opinion("complex step", centre, SIGMAS * spread + model, despite_noise=True)
 
 
 def _scatter(c: Component, scale: float) -> float | None:
@@ -125,22 +137,43 @@ def _scatter(c: Component, scale: float) -> float | None:
     wide, narrow = scale * _WIDE, unit * _NARROW
     places = [(math.fmod(j * _GOLDEN, 1.0) - 0.5) for j in range(1, _NEAR + _FAR + 1)]
     widths = [narrow if j < _NEAR else wide for j in range(_NEAR + _FAR)]
-    t = c.uphill() * np.multiply(places, widths)
+    return _spread(c, np.multiply(places, widths), CUBIC)
+
+
+def _scatter_of_stairs(c: Component, found: Found, scale: float) -> float:
+    """Return the same over many stairs of a φ that has more noise than arithmetic; inf where it can't be told.
+
+    Where φ = r(x)/x with a rounded r, as (eˣ − 1)/x near zero, each stair is slanted, and has an
+    imaginary part that is smooth and wrong.
+    """
+    if scale < c.line.unit * 2.0 ** -_SCALES[0]:
+        # the scatter next to x covers them, unless φ is analytic inside one stair only
+        width = scale * _WIDE
+        return 0.0 if c.irregularity(width / 3, width) > found.noise / _NOISY else math.inf
+    places = [math.fmod(j * _GOLDEN, 1.0) - 0.5 for j in range(1, _FAR_OFF_PLACES + 1)]
+    spread = _spread(c, c.line.unit * _FAR_OFF * np.array(places), _FAR_OFF_COEFFICIENTS)
+    return math.inf if spread is None else spread
+
+
+def _spread(c: Component, t: Values, coefficients: int) -> float | None:
+    """Return an upper estimate of how far imaginary slopes at t scatter about a polynomial."""
+    widest = float(np.max(np.abs(t)))
     # steps of different mantissas, so that products with them round differently
-    found = [
-        _imaginary_slope(c, s, unit * 2.0 ** -(_TINY + p)) for s, p in zip(t, places, strict=True)
-    ]
+    steps = c.line.unit * 2.0 ** -(_TINY + np.arange(t.size) * _GOLDEN % 1.0)
+    places = zip((c.uphill() * t).tolist(), steps.tolist(), strict=True)
+    found = [_imaginary_slope(c, *place) for place in places]
     if not all(g is not None and math.isfinite(g) for g in found):
         return None
     slopes = np.array(found, dtype=np.float64)
     size = float(np.max(np.abs(slopes)))
     if size == 0.0:
         return 0.0
-    basis = np.vander(t / wide, CUBIC)
+    basis = np.vander(t / widest, coefficients)
     relative = slopes / size
     residual = relative - basis @ np.linalg.lstsq(basis, relative, rcond=None)[0]
-    spread = math.sqrt(float(np.sum(residual**2)) / (t.size - CUBIC))
-    return confidence(t.size - CUBIC) * spread * size
+    samples = t.size - coefficients
+    spread = math.sqrt(float(np.sum(residual**2)) / samples)
+    return confidence(samples) * spread * size
 
 
 def _imaginary_slope(c: Component, t: float, h: float) -> float | None:
@@ -154,13 +187,14 @@ def _imaginary_slope(c: Component, t: float, h: float) -> float | None:
 def _analytic_scale(c: Component, found: Found, centre: float) -> float | None:
     """Return a step on which f is analytic, and from which its derivative runs steadily down to the tiny one."""
     y = c.line.beyond(complex(0.0, c.line.unit * 2.0**-_TINY))
-    if y is None or abs(float(y[c.index].real) - c.origin) > ORDINARY * c.base_noise():
+    same = max(ORDINARY * c.base_noise(), 2 * SIGMAS * found.noise)
+    if y is None or abs(float(y[c.index].real) - c.origin) > same:
         return None
     for step in _scales(c, found):
         coarse, fine = (_imaginary_slope(c, 0.0, h) for h in (step, step / 2))
         if coarse is None or fine is None:
             return None
-        if _runs_to(coarse, fine, centre) and _cauchy_riemann(c, step):
+        if _runs_to(coarse, fine, centre) and _cauchy_riemann(c, step, found.noise):
             return step
     return None
 
@@ -187,7 +221,7 @@ def _runs_to(coarse: float, fine: float, limit: float) -> bool:
     )
 
 
-def _cauchy_riemann(c: Component, step: float) -> bool:
+def _cauchy_riemann(c: Component, step: float, noise: float) -> bool:
     """Whether φ has the same derivative along the real and the imaginary axis at a point off the real one."""
     half = step / 2
     places = [complex(s, step) for s in (half, -half)] + [
@@ -198,8 +232,8 @@ def _cauchy_riemann(c: Component, step: float) -> bool:
         return False
     east, west, north, south = (complex(v[c.index]) for v in values if v is not None)
     real, imaginary = (east - west) / step, (north - south) / (1j * step)
-    noise = 2 * SIGMAS * c.base_noise() / step
-    return abs(real - imaginary) <= max(_ANALYTIC * (abs(real) + abs(imaginary)), noise)
+    slack = 2 * SIGMAS * max(noise, c.base_noise()) / step
+    return abs(real - imaginary) <= max(_ANALYTIC * (abs(real) + abs(imaginary)), slack)
 
 
 # -- sixty digits ----------------------------------------------------------------------------------

@@ -122,10 +122,9 @@ class Problem(Forward):
     def line(self, direction: Array, cotangents: Array) -> Line:
         """Return the curve t ↦ (⟨v, f(x + t·d)⟩ for each row v of `cotangents`)."""
         rows = rounding(cotangents, self.arithmetic.value, self.arithmetic.eps)
-        noise = max(rows, self.noise)
         if self.outputs.size == cotangents.size == 1 and cotangents[0, 0] == 1:
-            return self._line(direction, lambda y: y, noise)
-        return self._line(direction, lambda y: project(cotangents, y), noise)
+            return self._line(direction, lambda y: y, rows, self.noise)
+        return self._line(direction, lambda y: project(cotangents, y), rows, self.noise)
 
     # -- the claim -------------------------------------------------------------------------------
 

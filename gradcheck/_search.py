@@ -32,6 +32,7 @@ from gradcheck._singular import (
     is_constant,
     is_on_a_plateau,
     jumps,
+    on_two_scales,
     plateau,
     quick_kink,
     rough,
@@ -42,6 +43,7 @@ _MAX_WINDOWS = 6
 _SHORT_BASE = BASE + WIDTH - SHORT  # the finest rungs of the first window
 _CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its bound
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
+_BEYOND = (2, 16, 128)  # times the step at which slopes break off
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
 
@@ -59,7 +61,7 @@ def search(component: Component, goal: Goal) -> Found:
     if is_constant(component):
         return constant(component)
     component.look_for_stairs()
-    if component.stair:
+    if component.stair or (quick is not None and _stands_still(component, quick, noise)):
         quick = None
     if quick is None:
         kink = quick_kink(component)
@@ -85,7 +87,13 @@ def search(component: Component, goal: Goal) -> Found:
             math.nan, math.inf, "jump", component.fine_noise(), math.nan, component.scale()
         )
     noise = component.fine_noise()
-    best = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
+    best, tooth, noise = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
+    found = _settled(component, best, noise, goal)
+    return found if tooth is None else on_two_scales(component, tooth, found)
+
+
+def _settled(component: Component, best: Window | None, noise: float, goal: Goal) -> Found:
+    """Return what the best window says, or the two sides where it is of little use."""
     if best is not None and best.start > BASE + 2 * STRIDE:
         # so fine that nothing but noise takes slopes off the window's polynomial
         noise = max(noise, component.noise_beside(best))
@@ -177,6 +185,12 @@ def _quick(c: Component) -> tuple[Window | None, float]:
     return c.with_noise(window, noise), noise
 
 
+def _stands_still(c: Component, w: Window, noise: float) -> bool:
+    """Whether φ hasn't moved at all on a finer rung, where the window's slope would be seen."""
+    finer = (c.rungs[k] for k in c.known() if k >= w.stop)
+    return any(r.flat and abs(w.slope_at(r.step)) * r.step > 2 * SIGMAS * noise for r in finer)
+
+
 def _confirmed(c: Component, start: int, noise: float) -> Window | None:
     window = c.window(start, noise)
     return None if window is None or c.contradicted(window, noise) else window
@@ -224,39 +238,52 @@ def _survey(c: Component) -> None:
         previous = r
 
 
-def _best_window(c: Component, noise: float, goal: Goal) -> Window | None:
-    """Return the confirmed window of smallest radius, after a second look at the noise it stands on."""
+def _best_window(
+    c: Component, noise: float, goal: Goal
+) -> tuple[Window | None, Window | None, float]:
+    """Return the confirmed window of smallest radius and φ's noise, after a second look at the noise.
+
+    Between them stands a window inside a single tooth, where what lies across many is too noisy to
+    be preferred to it.
+    """
     best = _smallest(c, noise, goal)
     if best is None:
-        return None
+        return None, None, noise
     # The finest rungs may be too quiet: inside one stair of a computation that rounds an
     # intermediate result, even the slope is smooth and wrong.  So the noise is looked at where it
     # counts, and where slopes break off.
+    there = noise
     if not _sharp(best, goal) and best.rounding >= best.truncation:
         step = best.tail.step
-        noise = max(noise, c.irregularity(step / 3, step))
-        best = c.window(best.start, noise) or best
-    louder, certain = _noise_beyond(c, best, noise)
-    coarse = None if louder is None or not c.credible(louder) else _smallest(c, louder, goal)
+        there = max(noise, c.irregularity(step / 3, step))
+        best = c.window(best.start, there) or best
+    louder, certain = _noise_beyond(c, best, there)
+    if louder is None or not c.credible(louder):
+        return best, None, noise
+    coarse = _smallest(c, louder, goal)
     if coarse is None or coarse.start >= best.start:
-        return best
+        return best, None, noise
     if not (certain or _useful(coarse) or coarse.radius < best.radius):
-        return best
+        return best, None, noise
     conflict = abs(coarse.value - best.value) > coarse.radius + best.radius
-    return coarse if conflict or coarse.radius < best.radius else best
+    if not (conflict or coarse.radius < best.radius):
+        return best, None, noise
+    if certain and conflict and not _useful(coarse):
+        return coarse, best, louder
+    return coarse, None, noise
 
 
 def _noise_beyond(c: Component, w: Window, noise: float) -> tuple[float | None, bool]:
     """Return the noise at larger steps than a window's where that matters, and whether it is one for certain.
 
     It matters where slopes break off beyond the window, or where the window is of little use.  It
-    is certain where φ is as irregular many stairs beyond the edge as next to it: a kink or a jump is
-    met once.
+    is certain where φ is irregular at two distances beyond the edge, one of which may still lie
+    inside the next stair: a kink or a jump is met once.
     """
     edge = _breaks_off(c, w, noise)
     if edge is not None:
-        near, far = c.irregularity(2 * edge, 6 * edge), c.irregularity(32 * edge, 96 * edge)
-        return max(noise, near, far), min(near, far) > 4 * noise
+        seen = sorted(c.irregularity(k * edge, 3 * k * edge) for k in _BEYOND)
+        return max(noise, *seen), seen[-2] > 4 * noise
     if _useful(w):
         return None, False
     step = c.rung(BASE + WIDTH - 1).step

@@ -19,6 +19,10 @@ from gradcheck._ladder import (
 _LOUDER = 32.0  # times the noise at the finest steps, which a window shows to be too little
 _SIDE_SAFETY = 3.0
 _VANISHING = 1e-3
+_GRADUAL = 2.0**-14  # part of a movement that is none: a staircase has climbed at most some stairs
+_BISECTIONS = 20
+_FEW_ULPS = 16.0
+_REGULAR = 64.0
 _CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
 
 
@@ -47,6 +51,10 @@ class Found:
     near : float or None
         The same at the steps that the value comes from, where they are known; beside a pole or an
         exponential it may be far smaller.
+    scales : tuple of Found
+        Where φ is a saw of many teeth: what it is inside the tooth at x, and across many of them.  A
+        sawtooth of (10x mod 1) is meant to have the first derivative, and (eˣ − 1)/x near zero,
+        where rounding makes teeth, the second.  The radius covers both.
     """
 
     value: float
@@ -58,6 +66,12 @@ class Found:
     interval: tuple[float, float] | None = None
     oracle: str = "differences"
     near: float | None = None
+    scales: tuple[Found, ...] = ()
+
+    def at_the_scale_of(self, claimed: float, slack: float) -> Found:
+        """Return what a claim is to be compared with: of two scales the one that it agrees with, or the finer."""
+        agreeing = (f for f in self.scales if abs(claimed - f.value) <= f.radius + slack)
+        return next(agreeing, self.scales[0]) if self.scales else self
 
     @property
     def vanishes(self) -> bool:
@@ -73,10 +87,19 @@ class Found:
 def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     """Return what a window says."""
     step = math.ldexp(c.line.unit, -w.start)
-    near = max(w.movement, abs(w.value))
+    # steps as large as x itself, which noise may ask for, say nothing of sizes at x
+    movement = w.movement if w.start >= BASE else abs(w.tail.slope) + abs(w.tail.bend)
+    near = max(movement, abs(w.value))
     if w.noise > _LOUDER * noise:  # beyond the first stair there is more than at the finest steps
         noise = w.noise
     return Found(w.value, w.radius, reason, noise, step, max(c.scale(), near), near=near)
+
+
+def on_two_scales(c: Component, tooth: Window, across: Found) -> Found:
+    """Return both what a window inside a tooth says and what many teeth do."""
+    inside = found_in(c, tooth, "smooth", tooth.noise)
+    radius = abs(across.value - inside.value) + across.radius + inside.radius
+    return replace(across, radius=radius, reason="disagreement", scales=(inside, across))
 
 
 def is_constant(c: Component) -> bool:
@@ -96,7 +119,7 @@ def constant(c: Component) -> Found:
         if not r.finite or not r.flat:
             break
     flat = [r.step for r in c.rungs.values() if r.flat]
-    noise = max(c.line.eps * abs(c.origin), SIGMAS * c.line.noise)
+    noise = max(c.line.eps * abs(c.origin), SIGMAS * max(c.line.rounding, c.line.noise))
     natural = abs(c.origin) / c.line.unit
     return Found(0.0, noise / max(flat), "constant", noise, max(flat), natural)
 
@@ -104,19 +127,35 @@ def constant(c: Component) -> Found:
 def is_on_a_plateau(c: Component) -> bool:
     """Whether φ is constant around the point, rather than rounded to coarse steps (a staircase).
 
-    Both look flat on the finest rungs.  A staircase is as irregular, where it has climbed many
-    stairs, as one stair is high; a φ that is constant up to a kink is regular beyond it.
+    Both look flat on the finest rungs.  Where the flat part ends, a staircase rises by a stair at
+    once, but a φ that is constant up to there gradually.
     """
     known = c.known()
     flat = [k for k in known if c.rungs[k].flat]
     moving = [k for k in known if not c.rungs[k].flat]
     if len(flat) < 2 or not moving or max(moving) > min(flat):
         return False
-    stair = _moved(c, max(moving))
-    climbed = [k for k in moving if _moved(c, k) >= 32 * stair]
-    step = c.rungs[max(climbed, default=min(moving))].step
-    # the first rung that moves may have climbed eight stairs at once
-    return c.irregularity(step / 3, step) < stair / 128
+    still, moved = c.rungs[min(flat)].step, c.rungs[max(moving)].step
+    side = max((1.0, -1.0), key=lambda side: abs(_movement(c, side * moved)))
+    # the finest rung that moves may lie just beyond the edge
+    least = _GRADUAL * abs(_movement(c, side * c.rungs[moving[-2:][0]].step))
+    if least <= _GRADUAL * _FEW_ULPS * c.line.eps * abs(c.origin):
+        return False  # stairs of arithmetic itself; two rungs are up to eight apart
+    for _ in range(_BISECTIONS):
+        middle = (still + moved) / 2
+        movement = abs(_movement(c, side * middle))
+        if 0.0 < movement <= least:
+            # opposite stairs of two entries may cancel, too, but not everywhere
+            beyond = 3 * middle
+            smallest = abs(_movement(c, side * beyond)) / _REGULAR
+            return c.irregularity(middle, beyond, side) <= smallest
+        still, moved = (middle, moved) if movement == 0.0 else (still, middle)
+    return False
+
+
+def _movement(c: Component, t: float) -> float:
+    """Return how far φ has moved at t; NaN where it has no value."""
+    return float(c.line.value(t)[c.index]) - c.origin
 
 
 def _moved(c: Component, k: float) -> float:

@@ -113,8 +113,9 @@ def test_next_to_a_pole(x: float, power: int, mode: str) -> None:
         (
             lambda x: np.polyval([1, -7, 21, -35, 35, -21, 7, -1], x),
             lambda x: 7 * (x - 1) ** 6,
-            0.99,
+            1.02,
         ),
+        (lambda x: 1 - np.tanh(x), lambda x: -1 / np.cosh(x) ** 2, 17.0),
     ],
 )
 def test_cancellation_leaves_enough_to_pass(f: Any, grad: Any, x: float) -> None:
@@ -445,3 +446,107 @@ def test_noise_that_the_first_steps_happen_to_miss(seed: int) -> None:
         return np.sum(np.sin(x)) + 1e-10 * np.sign(np.sin(1e6 * np.sum(np.cos(1e9 * x))))
 
     assert check(f, x, vjp=lambda x, v: v * np.cos(x), rng=seed)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("f", "grad", "x"),
+    [
+        (lambda x: (np.exp(x) - 1) / x, lambda x: 0.5 + x / 3, 3.3e-12),
+        (lambda x: (np.exp(x) - 1) / x, lambda x: 0.5 + x / 3, 5.9e-12),
+        (lambda x: np.log(1 + x) / x, lambda x: -0.5 + 2 * x / 3, 4.1e-11),
+        (lambda x: (np.sqrt(1 + x) - 1) / x, lambda x: -0.125 + x / 8, 7.3e-11),
+        (lambda x: (1 - np.cos(x)) / x**2, lambda x: -x / 12, 3.1e-6),
+        (lambda x: (x - np.sin(x)) / x**3, lambda x: -x / 60, 2.7e-6),
+    ],
+)
+def test_slanted_stairs(
+    f: Callable[..., Any], grad: Callable[..., Any], x: float, mode: Any
+) -> None:
+    """Where r(x)/x has a rounded r, f is smooth inside every stair, with the slope of 1/x."""
+    assert Outcome.FAIL not in outcomes(f, x, grad, mode)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("f", "slope", "x"),
+    [
+        (lambda x: 100 + (1000 * x) % 1, 1000.0, 1.7236),
+        (lambda x: x + 0.001 * ((37 * x) % 1), 1.037, 2.118),
+        (lambda x: 10 + np.abs((200 * x) % 2 - 1), 200.0, 0.8171),
+    ],
+)
+def test_a_saw(f: Callable[..., Any], slope: float, x: float, mode: Any) -> None:
+    """Its teeth are no stairs of rounding: the derivative is the one inside the tooth."""
+    assert outcomes(f, x, lambda x: slope, mode) == {Outcome.PASS}
+    assert outcomes(f, x, lambda x: 1.01 * slope, mode) == {Outcome.FAIL}
+
+
+def test_a_saw_has_two_scales() -> None:
+    """Which of them is meant isn't known: the radius covers both."""
+    found = differentiate(lambda x: 100 + (1000 * x) % 1, 1.7236)
+    assert found.reason == "disagreement"
+    assert abs(found.value - 1000) <= found.radius < 2000
+
+
+def switched(r: Any) -> Any:
+    """An energy that a smooth step takes to zero between 1 and 1.5."""
+    t = np.clip((r - 1) / 0.5, 0.0, 1.0)
+    return (1 - 10 * t**3 + 15 * t**4 - 6 * t**5) / r
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("x", [1.5005, 1.5024, 1.5067, 1.52])
+def test_just_beyond_a_smooth_cutoff(x: float, mode: Any) -> None:
+    """There f is constant; where it begins to move it does so gradually, unlike a staircase."""
+    assert outcomes(switched, x, lambda x: 0.0 * x, mode) == {Outcome.PASS}
+    assert outcomes(switched, x, lambda x: 1e-4, mode) == {Outcome.FAIL}
+
+
+@pytest.mark.parametrize("x", [1.5022290065655424, 1.5024133302306542, 1.51])
+def test_derivative_just_beyond_a_smooth_cutoff(x: float) -> None:
+    found = differentiate(switched, x)
+    assert abs(found.value) <= found.radius < 1e-6
+
+
+def test_opposite_stairs_are_no_plateau() -> None:
+    """Along some directions one entry climbs a stair where another descends one."""
+    x = np.linspace(25, 37, 30)[9] * -1 + np.arange(5) * 0.3
+
+    def f(x: np.ndarray) -> Any:
+        return np.sum(np.log(1 + np.exp(x)))
+
+    for seed in range(8):
+        assert check(f, x, grad=lambda x: 1 / (1 + np.exp(-x)), rng=seed)
+
+
+def test_a_plateau_between_kinks() -> None:
+    """What counts is how f goes on where it moves first, not on the other side."""
+
+    def f(x: Any) -> Any:
+        above = np.maximum(x - 1 - 1.2e-5, 0) + np.maximum(x - 1 - 2.2e-5, 0)
+        return above - 3 * np.maximum(1 - x - 1e-5, 0)
+
+    assert outcomes(f, 1.0, lambda x: 0.0 * x) == {Outcome.PASS}
+
+
+def test_kinks_very_close_by() -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([[1 + 1e-6, -1 - 1e-9, 2.0, -1.7], rng.normal(0, 1.2, 8)[4:]])
+
+    def grad(x: np.ndarray) -> Any:
+        return 2 * np.clip(x, -1, 1) * (np.abs(x) < 1)
+
+    assert check(lambda x: np.sum(np.clip(x, -1, 1) ** 2), x, grad=grad, rng=0)
+
+
+@pytest.mark.parametrize(
+    ("f", "grad", "x"),
+    [
+        (lambda x: np.log(1 + np.exp(x)), lambda x: 1 / (1 + np.exp(-x)), -37.0),
+        (lambda x: 1 - np.tanh(x), lambda x: -1 / np.cosh(x) ** 2, 14.0),
+        (lambda x: np.sqrt(1 + x) - 1, lambda x: 0.5 / np.sqrt(1 + x), 1.1721e-14),
+    ],
+)
+def test_the_imaginary_part_has_met_no_stairs(f: Any, grad: Any, x: float) -> None:
+    assert outcomes(f, x, grad) == {Outcome.PASS}
