@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcheck._domain import Array
 from gradcheck._problem import Problem, failure, is_sparse, undecided
-from gradcheck._report import Reason
+from gradcheck._report import Diagnosis, Reason
 from gradcheck._tree import equal_numbers
 
 _SAME = 1e-9  # two runs of a parallel sum may differ in the last digits
@@ -67,15 +67,17 @@ def claim_is_linear(problem: Problem) -> None:
             ask, size, what = problem.hessian_product, problem.inputs.layout.size, "direction"
         case _:
             return
-    out = ask(np.zeros(size))
+    out, probe = ask(np.zeros(size)), np.ones(size)
+    once = ask(probe)
     if np.any(out):
+        ignored = equal_numbers(out, once)
         worst = float(out[np.argmax(np.abs(out))])
         raise failure(
             Reason.NONLINEAR,
             f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
+            Diagnosis("upstream", f"the {what} is ignored") if ignored else None,
         )
-    probe = np.ones(size)
-    once, twice = ask(probe), ask(2 * probe)
+    twice = ask(2 * probe)
     if _change(2 * once, twice) > _SAME:
         raise failure(
             Reason.NONLINEAR,

@@ -13,7 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from gradcheck._compare import GOAL, Comparison, judged
+from gradcheck._compare import GOAL, Comparison, compare, judged
+from gradcheck._directions import signed
 from gradcheck._domain import Array
 from gradcheck._ladder import Component
 from gradcheck._locate import Located
@@ -213,14 +214,17 @@ def diagnose_entries(
         lost = precision_lost(problem, entries, failed)
         if lost:
             return Diagnosis("precision", lost)
-    if not located.complete or (failed is not None and not _explains_all(located, failed)):
+    if not located.complete:
         return None
-    if len(entries) == 1 and problem.inputs.layout.size > 1:
+    if failed is not None and not _explain_all(problem, entries, failed, rtol):
+        return None
+    places = {_place(problem, e)[1] for e in entries}  # each may be wrong in several outputs
+    if len(places) == 1 and problem.inputs.layout.size > 1:
         return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
-    places = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
-    if len(places) == 1 and all(len(e.index) > 1 for e in entries):
-        argument, path, row = places.pop()
-        if len(entries) < min(_ROW, _row_length(problem, entries[0])):
+    rows = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
+    if len(rows) == 1 and all(len(e.index) > 1 for e in entries):
+        argument, path, row = rows.pop()
+        if len(places) < min(_ROW, _row_length(problem, entries[0])):
             return None
         return Diagnosis(
             "row", f"the wrong entries are all in row {row} of argument {argument}{path}"
@@ -236,7 +240,7 @@ def _is_diagonal(
         return False
     if any(e.output == e.index for e in entries):
         return False  # then more is wrong than what is missing beside the diagonal
-    v = failed.cotangent
+    v = signed(np.random.default_rng(0), failed.cotangent.shape)
     s = np.ldexp(1.0, np.random.default_rng(0).integers(0, 8, v.size))  # without a pattern
     if not equal_numbers(problem.pullback(s * v), s * problem.pullback(v)):
         return False
@@ -247,10 +251,15 @@ def _is_diagonal(
     return judged(problem, "entry", failed.direction * here, here, own, rtol).agrees
 
 
-def _explains_all(located: Located, failed: Comparison) -> bool:
-    """Whether the located entries make up the whole disagreement along the direction that failed."""
-    apart = failed.claimed - failed.found.value
-    return abs(apart - located.explained) <= abs(apart) / _GROSS
+def _explain_all(
+    problem: Problem, entries: Sequence[WrongEntry], failed: Comparison, rtol: float
+) -> bool:
+    """Whether all agrees along the direction that failed once these entries stand still."""
+    rest = failed.direction.copy()
+    for entry in entries:
+        rest[_place(problem, entry)[1]] = 0.0
+    rest = problem.inputs.tangent(rest)
+    return not rest.any() or compare(problem, "rest", rest, failed.cotangent, rtol).agrees
 
 
 def _place(problem: Problem, entry: WrongEntry) -> tuple[int, int]:

@@ -45,7 +45,7 @@ from gradcheck._line import quiet
 from gradcheck._locate import Located, examples, locate
 from gradcheck._oracles import movement_along_imaginary_axis
 from gradcheck._problem import Problem, Violation
-from gradcheck._report import Diagnosis, Reason, Report, WrongEntry
+from gradcheck._report import Report, WrongEntry
 from gradcheck._search import Goal, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import spacing
@@ -121,12 +121,8 @@ class Examination:
             with quiet():
                 return self._report(verdict())
         except Violation as finding:
-            diagnosis = None
-            if finding.reason is Reason.NONLINEAR:
-                diagnosis = Diagnosis("upstream", "the upstream gradient is ignored")
-            return self._report(
-                Verdict(finding.outcome, finding.reason, finding.message, diagnosis=diagnosis)
-            )
+            ended = Verdict(finding.outcome, finding.reason, finding.message)
+            return self._report(replace(ended, diagnosis=finding.diagnosis))
 
     def _begin(self) -> Witnessed:
         problem = self._problem
@@ -176,7 +172,7 @@ class Examination:
         if result.wrong:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
                 self._try_random(np.ones(problem.inputs.layout.size, dtype=bool))
-            return self._failed(result.wrong)
+            return replace(self._failed(result.wrong), resolution=result.resolution)
         if result.unresolved:
             return verdicts.unresolved_entries(result.unresolved, result.total, result.resolution)
         return verdicts.agreement_in_every_entry(result.total, result.kinks, result.resolution)
@@ -329,8 +325,7 @@ class Examination:
             if abs(movement) >= _NOT_ROUNDING * abs(flat[0].claimed):
                 return verdicts.rounded_flat(flat[0], movement)
         diagnosis = diagnose_throughout(problem, self._comparisons, rtol)
-        everything = 0.0 if worst is None else worst.claimed - worst.found.value
-        located = Located(known, complete=True, explained=everything)
+        located = Located(known, complete=True)
         if not known and worst is not None:
             # a mistake that is everywhere needs a few examples, not a search
             search = locate if diagnosis is None or problem.kind == "jvp" else examples

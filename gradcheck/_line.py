@@ -68,6 +68,8 @@ class Line:
         What other lines have shown of φ's noise: it is at least this.
     counter : Counter
         Shared by every line of a check.
+    precise : bool
+        Whether f may be asked for mpmath's numbers: it takes them one by one.
     """
 
     at: Callable[[float], Values]
@@ -81,6 +83,7 @@ class Line:
     rounding: float
     noise: float
     counter: Counter
+    precise: bool = True
     _seen: dict[float, Values] = field(default_factory=dict)
     _beyond: dict[Any, npt.NDArray[Any] | None] = field(default_factory=dict)
 
@@ -151,6 +154,7 @@ class Line:
             rounding=rounding(rows, self.origin, self.eps),
             noise=0.0,
             counter=Counter(),  # evaluations are counted once, by the line below
+            precise=self.precise,
         )
 
 

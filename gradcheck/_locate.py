@@ -50,20 +50,16 @@ class Located:
         The worst output of each wrong input, where f has several.
     complete : bool
         Whether the search came to its end.
-    explained : float
-        Their share of the disagreement that was searched, with all outputs.
     """
 
     entries: tuple[WrongEntry, ...]
     complete: bool
-    explained: float = math.nan
 
 
 def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
     """Search for the wrong entries behind a failed comparison."""
     limit = problem.calls.calls + _EVALUATIONS
     entries: list[WrongEntry] = []
-    explained = 0.0
     along = failed.direction
     stack = [_Group(np.flatnonzero(along), failed)]
     while stack and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
@@ -72,11 +68,10 @@ def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
             entry = _entry(problem, along, int(group.positions[0]), group.comparison, rtol)
             if entry is not None:
                 entries.append(entry)
-                explained += group.comparison.claimed - group.comparison.found.value
             continue
         halves = [g for g in _halves(problem, along, group, rtol) if not g.comparison.agrees]
         stack += sorted(halves, key=lambda g: g.comparison.excess)
-    return Located(_worst_first(entries), complete=not stack, explained=explained)
+    return Located(_worst_first(entries), complete=not stack)
 
 
 def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:

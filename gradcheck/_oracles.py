@@ -241,6 +241,8 @@ def _cauchy_riemann(c: Component, step: float, noise: float) -> bool:
 
 def sixty_digits(c: Component, found: Found) -> _Opinion | None:
     """Return a central difference at sixty digits, where there is room for steps of 2⁻⁶⁰."""
+    if not c.line.precise:
+        return None
     import mpmath
 
     with mpmath.workdps(_DIGITS):

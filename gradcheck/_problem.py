@@ -18,7 +18,7 @@ from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
 from gradcheck._line import Counter, Line, project, rounding
 from gradcheck._numbers import NotANumberError
-from gradcheck._report import Outcome, Reason
+from gradcheck._report import Diagnosis, Outcome, Reason
 from gradcheck._tree import (
     Layout,
     Slot,
@@ -36,18 +36,21 @@ from gradcheck._tree import (
 class Violation(Exception):  # noqa: N818 -- a finding about the user's code, not an error of ours
     """A finding that ends a check."""
 
-    def __init__(self, outcome: Outcome, reason: Reason, message: str) -> None:
+    def __init__(
+        self, outcome: Outcome, reason: Reason, message: str, diagnosis: Diagnosis | None = None
+    ) -> None:
         # a report's first line is the whole verdict: what others wrote over several lines becomes one
         message = " ".join(message.split())
         super().__init__(message)
         self.outcome = outcome
         self.reason = reason
         self.message = message
+        self.diagnosis = diagnosis
 
 
-def failure(reason: Reason, message: str) -> Violation:
+def failure(reason: Reason, message: str, diagnosis: Diagnosis | None = None) -> Violation:
     """Return the finding that a claim is wrong."""
-    return Violation(Outcome.FAIL, reason, message)
+    return Violation(Outcome.FAIL, reason, message, diagnosis)
 
 
 def undecided(reason: Reason, message: str) -> Violation:

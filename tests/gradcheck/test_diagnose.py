@@ -73,3 +73,60 @@ def test_a_single_entry_is_named_only_if_it_explains_everything(share: float) ->
         report = check(lambda x: np.sum(np.sin(3 * x)), x, grad=grad, rng=seed)
         assert report.outcome is Outcome.FAIL
         assert report.diagnosis is None, (seed, str(report))
+
+
+def kinds(f: Any, shape: tuple[int, ...], vjp: Any, mode: Any = "fast") -> set[str | None]:
+    points = [np.random.default_rng(seed).standard_normal(shape) for seed in range(10)]
+    reports = [check(f, x, vjp=vjp, mode=mode, rng=seed) for seed, x in enumerate(points)]
+    assert {r.outcome for r in reports} == {Outcome.FAIL}
+    return {r.diagnosis and r.diagnosis.kind for r in reports}
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-5])
+def test_the_others_agree_is_looked_at(share: float) -> None:
+    """Three small entries are wrong as well, by far more than the resolution."""
+    weight = np.array([1e3, 1.0, 1.0, 1.0])
+
+    def vjp(x: np.ndarray, v: float) -> np.ndarray:
+        g = weight * np.cos(x)
+        wrong = 0.5 * g[0]
+        return v * (g + wrong * np.array([1.0, share, share, share]))
+
+    assert kinds(lambda x: np.sum(weight * np.sin(x)), (4,), vjp) == {None}
+
+
+@pytest.mark.parametrize(
+    ("vjp", "kind"),
+    [
+        (lambda x, v: np.cos(x), "upstream"),
+        (lambda x, v: v * np.cos(x) + 0.01 * x, None),
+        (lambda x, v: np.clip(v * np.cos(x), -0.1, 0.1), None),
+        (lambda x, v: v * v * np.cos(x), None),
+    ],
+)
+def test_nonlinear_is_not_always_ignored(vjp: Any, kind: str | None) -> None:
+    assert kinds(np.sin, (3,), vjp) == {kind}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_triangular_is_not_diagonal(mode: Any) -> None:
+    def f(x: np.ndarray) -> Any:
+        return np.log(np.cumsum(np.exp(x)))
+
+    def vjp(x: np.ndarray, v: np.ndarray) -> Any:
+        return np.exp(x) * np.cumsum(v / np.cumsum(np.exp(x)))
+
+    assert kinds(f, (8,), vjp, mode) == {None}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("shape", [(2, 3), (6,)])
+def test_one_entry_that_is_wrong_in_every_output(mode: Any, shape: tuple[int, ...]) -> None:
+    w = np.random.default_rng(0).standard_normal((4, 6))
+
+    def vjp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        g = w.T @ (v * (1 - np.tanh(w @ x.ravel()) ** 2))
+        g[4] *= 1.5
+        return g.reshape(x.shape)
+
+    assert kinds(lambda x: np.tanh(w @ x.ravel()), shape, vjp, mode) == {"entry"}

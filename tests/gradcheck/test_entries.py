@@ -374,3 +374,19 @@ def test_a_direction_that_contradicts_every_entry_decides_nothing(
     monkeypatch.setattr(_entries, "judged", contradicting)
     report = check(np.sin, 0.7, grad=np.cos, mode="full", rng=0)
     assert report.outcome is Outcome.INCONCLUSIVE, str(report)
+
+
+def test_what_a_failure_would_have_seen_holds_for_every_entry() -> None:
+    """Beside an offset pairs see less than a direction does: four entries are wrong by 1e-5, unseen."""
+    x = np.random.default_rng(0).uniform(0.5, 2, 5)
+    off = 1e-5 * np.array([0.3, 0.5, -0.5, -1.0, 1.0])
+    report = check(
+        lambda x: 1e6 + 1e-2 * np.sum(x**3),
+        x,
+        grad=lambda x: 3e-2 * x**2 * (1 + off),
+        mode="full",
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL
+    unseen = [e for k, e in enumerate(off) if k not in {w.index[0] for w in report.wrong_entries}]
+    assert max(map(abs, unseen)) < report.resolution

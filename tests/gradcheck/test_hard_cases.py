@@ -550,3 +550,20 @@ def test_kinks_very_close_by() -> None:
 )
 def test_the_imaginary_part_has_met_no_stairs(f: Any, grad: Any, x: float) -> None:
     assert outcomes(f, x, grad) == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("dtypes", [("f4", "f8"), ("f8", "f4")])
+def test_one_argument_in_float32(dtypes: tuple[str, str], mode: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = tuple(rng.standard_normal((3, 4)).astype(dtype) for dtype in dtypes)
+
+    def vjp(a: np.ndarray, b: np.ndarray, v: np.ndarray) -> Any:
+        upstream = v[:, None] * np.exp(b)
+        return upstream * np.cos(a), upstream * np.sin(a)
+
+    def f(a: np.ndarray, b: np.ndarray) -> Any:
+        return np.sum(np.sin(a) * np.exp(b), axis=1)
+
+    for seed in SEEDS:
+        assert check(f, x, vjp=vjp, mode=mode, rng=seed)

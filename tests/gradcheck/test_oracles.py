@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy
 
-from gradcheck import Interval, differentiate
+from gradcheck import Interval, check, differentiate
 
 CLOSE = 1e-13  # a goal that differences miss on these functions
 
@@ -228,3 +228,16 @@ def test_sixty_digits_of_a_part_are_not_believed(seed: int) -> None:
         return float(np.mean(np.tanh(W @ moved) ** 2)) + 0.005 * t * t
 
     assert differentiate(f, float(x[i])).oracle == "differences"
+
+
+@pytest.mark.parametrize(("n", "asked"), [(3, True), (3000, False)])
+def test_many_numbers_are_not_taken_to_sixty_digits(n: int, asked: bool) -> None:
+    """They are evaluated one by one, which takes minutes for some ten thousand."""
+    kinds = set()
+
+    def f(x: Any) -> Any:
+        kinds.add(x.dtype.kind)
+        return 1e12 + np.abs(x).sum()  # abs takes complex numbers to real ones
+
+    check(f, np.ones(n), grad=lambda x: np.ones(n), rng=0)
+    assert ("O" in kinds) == asked
