@@ -323,8 +323,20 @@ class Component:
     def _noise_in(self, rungs: Sequence[Rung], noise: float) -> float:
         """Noise at large steps: at least the model there, and grown with φ where φ has grown."""
         largest = max(max(abs(r.plus), abs(r.minus)) for r in rungs)
-        grown = max(1.0, largest / abs(self.origin)) if self.origin else 1.0
+        level = self._level_below(rungs[-1]) if self.origin else 0.0
+        grown = max(1.0, largest / level) if level else 1.0
         return max(noise * grown, 3.0 * self.modelled_noise(rungs))
+
+    def _level_below(self, tail: Rung) -> float:
+        """Return the size of φ where its noise was taken: on the next rung finer than `tail`, or at the point.
+
+        At the minimum of a loss that vanishes there φ(0) may be nothing but rounding itself.
+        """
+        finer = [r for r in self.rungs.values() if r.finite and r.step < tail.step]
+        if not finer:
+            return abs(self.origin)
+        next_one = max(finer, key=lambda r: r.step)
+        return max(abs(self.origin), abs(next_one.plus), abs(next_one.minus))
 
     def contradicted(self, w: Window, noise: float) -> bool:
         """Whether a finer rung says otherwise than the window, beyond noise."""

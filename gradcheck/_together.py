@@ -141,13 +141,14 @@ def _look(
     line: Line, index: Indices, rungs: _Rungs, factor: float
 ) -> tuple[npt.NDArray[np.bool_], _Windows, Values]:
     """Return which components are smooth, their windows and their noise, if that is `factor` times the model."""
-    origin = line.origin[index]
     window, check = rungs[:WIDTH], rungs[WIDTH:]
+    origin = np.abs(line.origin[index])
+    level = np.where(origin > 0.0, np.maximum(origin, _largest(check)), 0.0)
     model = 3.0 * factor * _modelled(line, check)
-    converges, w = _window(line, window, origin, model)
+    converges, w = _window(line, window, level, model)
     noise = np.maximum(_beside(line, rungs, w), model)
     ordinary = noise <= ORDINARY * _modelled(line, rungs)
-    still, w = _window(line, window, origin, noise)
+    still, w = _window(line, window, level, noise)
     moving = ~np.all(rungs.flat, axis=0)
     return rungs.finite & converges & still & ordinary & moving, w, noise
 
@@ -185,20 +186,22 @@ def _rungs(line: Line, index: Indices, origin: Values) -> _Rungs:
     )
 
 
+def _largest(r: _Rungs) -> Values:
+    return np.asarray(np.max(np.maximum(np.abs(r.plus), np.abs(r.minus)), axis=0))
+
+
 def _modelled(line: Line, r: _Rungs) -> Values:
     """`Component.modelled_noise`."""
-    largest = np.max(np.maximum(np.abs(r.plus), np.abs(r.minus)), axis=0)
     slope = np.min(np.abs(r.slope), axis=0)
-    rounding = 0.5 * (line.eps * largest + line.argument_noise * slope)
+    rounding = 0.5 * (line.eps * _largest(r) + line.argument_noise * slope)
     return np.asarray(np.maximum(rounding, SMALLEST))
 
 
 def _window(
-    line: Line, r: _Rungs, origin: Values, noise: Values
+    line: Line, r: _Rungs, level: Values, noise: Values
 ) -> tuple[npt.NDArray[np.bool_], _Windows]:
-    """`Component.window` at the first rung; also say where it is one."""
-    largest = np.max(np.maximum(np.abs(r.plus), np.abs(r.minus)), axis=0)
-    grown = np.where(origin != 0.0, np.maximum(1.0, largest / np.abs(origin)), 1.0)
+    """`Component.window` at the first rung; also say where it is one.  The noise is that of a φ of size `level`."""
+    grown = np.where(level > 0.0, np.maximum(1.0, _largest(r) / level), 1.0)
     noise = np.maximum(noise * grown, 3.0 * _modelled(line, r))
     rounding = SIGMAS * noise * CENTRAL_GAIN / r.step[0]
     value, corrections = _extrapolate(r.slope)

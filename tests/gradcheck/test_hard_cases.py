@@ -567,3 +567,24 @@ def test_one_argument_in_float32(dtypes: tuple[str, str], mode: Any) -> None:
 
     for seed in SEEDS:
         assert check(f, x, vjp=vjp, mode=mode, rng=seed)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("off", [1e-6, 1e-7, 1e-8])
+def test_close_to_the_minimum_of_a_loss_that_vanishes(off: float, mode: Any) -> None:
+    """There f(x) is far smaller than f at any step, and what is known of its noise comes from steps."""
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        a, minimum = rng.standard_normal((8, 4)), rng.standard_normal(4)
+        b, x = a @ minimum, minimum + off * rng.standard_normal(4)
+
+        def f(x: np.ndarray, a: Any = a, b: Any = b) -> float:
+            return float(0.5 * np.sum((a @ x - b) ** 2))
+
+        def grad(x: np.ndarray, a: Any = a, b: Any = b) -> Any:
+            return a.T @ (a @ x - b)
+
+        assert check(f, x, grad=grad, mode=mode, rng=seed)
+        wrong = np.array([1.0, 1.5, 1.0, 1.0])
+        report = check(f, x, grad=lambda x, g=grad, w=wrong: w * g(x), mode=mode, rng=seed)
+        assert report.outcome is Outcome.FAIL
