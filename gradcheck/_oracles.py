@@ -8,7 +8,8 @@ are asked only where differences left something to be wished for, and believed o
 * the derivative is steady: it approaches a limit with h² as the step shrinks from where f is smooth,
 * (complex step) the Cauchy–Riemann equations hold off the real axis,
 * f's noise is no more than an ordinary computation's: what rounds inside (float32, a cast, the
-  stop of an iteration) would round the derivative too.
+  stop of an iteration) would round the derivative too.  The complex step shows whether it does: it
+  is believed in spite of noise if it is as steady over many stairs of it.
 
 An oracle that passes all of that and yet disagrees with differences beyond both radii makes the
 radius as large as the disagreement.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gradcheck._ladder import (
     BASE,
@@ -87,7 +88,7 @@ def search(component: Component, goal: Goal) -> Found:
             math.nan, math.inf, "jump", component.fine_noise(), math.nan, component.scale()
         )
     noise = component.fine_noise()
-    best, tooth, noise = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
+    best, noise, tooth = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
     found = _settled(component, best, noise, goal)
     return found if tooth is None else on_two_scales(component, tooth, found)
 
@@ -238,17 +239,19 @@ def _survey(c: Component) -> None:
         previous = r
 
 
-def _best_window(
-    c: Component, noise: float, goal: Goal
-) -> tuple[Window | None, Window | None, float]:
-    """Return the confirmed window of smallest radius and φ's noise, after a second look at the noise.
+class _Choice(NamedTuple):
+    """A window to trust, and φ's noise on it; the window inside a single tooth where that says otherwise."""
 
-    Between them stands a window inside a single tooth, where what lies across many is too noisy to
-    be preferred to it.
-    """
+    window: Window | None
+    noise: float
+    tooth: Window | None = None
+
+
+def _best_window(c: Component, noise: float, goal: Goal) -> _Choice:
+    """Choose the confirmed window of smallest radius, after a second look at the noise it stands on."""
     best = _smallest(c, noise, goal)
     if best is None:
-        return None, None, noise
+        return _Choice(None, noise)
     # The finest rungs may be too quiet: inside one stair of a computation that rounds an
     # intermediate result, even the slope is smooth and wrong.  So the noise is looked at where it
     # counts, and where slopes break off.
@@ -258,19 +261,16 @@ def _best_window(
         there = max(noise, c.irregularity(step / 3, step))
         best = c.window(best.start, there) or best
     louder, certain = _noise_beyond(c, best, there)
-    if louder is None or not c.credible(louder):
-        return best, None, noise
-    coarse = _smallest(c, louder, goal)
-    if coarse is None or coarse.start >= best.start:
-        return best, None, noise
-    if not (certain or _useful(coarse) or coarse.radius < best.radius):
-        return best, None, noise
+    coarse = None if louder is None or not c.credible(louder) else _smallest(c, louder, goal)
+    if louder is None or coarse is None or coarse.start >= best.start:
+        return _Choice(best, noise)
+    sharper = coarse.radius < best.radius
     conflict = abs(coarse.value - best.value) > coarse.radius + best.radius
-    if not (conflict or coarse.radius < best.radius):
-        return best, None, noise
     if certain and conflict and not _useful(coarse):
-        return coarse, best, louder
-    return coarse, None, noise
+        return _Choice(coarse, louder, tooth=best)
+    if sharper or (conflict and (certain or _useful(coarse))):
+        return _Choice(coarse, noise)
+    return _Choice(best, noise)
 
 
 def _noise_beyond(c: Component, w: Window, noise: float) -> tuple[float | None, bool]:
