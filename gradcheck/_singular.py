@@ -18,6 +18,7 @@ from gradcheck._ladder import (
 
 _LOUDER = 32.0  # times the noise at the finest steps, which a window shows to be too little
 _SIDE_SAFETY = 3.0
+_SLIGHTLY = 1e-5
 _VANISHING = 1e-3
 _GRADUAL = 2.0**-14  # part of a movement that is none: a staircase has climbed at most some stairs
 _BISECTIONS = 20
@@ -192,7 +193,9 @@ def two_sides(c: Component, best: Window | None, noise: float) -> Found:
             step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
             middle, radius = (low + high) / 2, (high - low) / 2
             return Found(middle, radius, "kink", noise, step, size, (low, high))
-        if gap <= forward.radius + backward.radius and (best is None or high - low < best.radius):
+        # close to where only f″ jumps the point lies on one side of that, and both slopes are near
+        alike = gap <= max(forward.radius + backward.radius, _SLIGHTLY * size)
+        if alike and (best is None or high - low < best.radius):
             step = math.ldexp(c.line.unit, -min(forward.start, backward.start))
             return Found((low + high) / 2, high - low, "smooth", noise, step, size)
     if best is not None:

@@ -588,3 +588,20 @@ def test_close_to_the_minimum_of_a_loss_that_vanishes(off: float, mode: Any) -> 
         wrong = np.array([1.0, 1.5, 1.0, 1.0])
         report = check(f, x, grad=lambda x, g=grad, w=wrong: w * g(x), mode=mode, rng=seed)
         assert report.outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("inside", [1e-7, 1e-8, 1e-9, -1e-8])
+def test_close_to_where_only_the_second_derivative_jumps(inside: float, mode: Any) -> None:
+    """Huber's loss next to its threshold: no steps fit between, but the slopes of both sides are near."""
+    x = np.array([0.3, -1.7, 1 - inside, -0.6, 2.2, 1.0])
+
+    def f(x: np.ndarray) -> Any:
+        return np.sum(np.where(np.abs(x) <= 1, 0.5 * x**2, np.abs(x) - 0.5))
+
+    def grad(x: np.ndarray) -> Any:
+        return np.clip(x, -1, 1)
+
+    assert outcomes(f, x, grad, mode) == {Outcome.PASS}
+    wrong = np.array([1.0, 1.0, 1.01, 1.0, 1.0, 1.0])
+    assert outcomes(f, x, lambda x: wrong * grad(x), mode) == {Outcome.FAIL}
