@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import reference
+from reference import _blocks
 
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 9))
 logit = st.floats(-745, 745) | st.floats(-5, 5) | st.sampled_from([0.0, 340.0, -340.0, 1e4, -1e4])
@@ -269,6 +270,23 @@ def test_a_long_row_whose_start_is_unlike_the_rest(start: float) -> None:
     z, v = rng.standard_normal(n), rng.standard_normal(n)
     z[:140_000] -= 60
     v[:140_000] += start
+    must_keep_the_digits_of_deviations(z, v)
+
+
+@pytest.mark.parametrize("start", [0.0, 1e9, -1e6])
+def test_a_long_row_none_of_whose_parts_is_heavy(
+    start: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its heaviest part holds little of the weight, and entries far away from the mean of the others."""
+    monkeypatch.setattr(_blocks, "_ENTRIES", 16)
+    v = np.random.default_rng(10).standard_normal(1600)
+    z = np.zeros_like(v)
+    z[:16] = 0.1
+    v[:16] += start
+    must_keep_the_digits_of_deviations(z, v)
+
+
+def must_keep_the_digits_of_deviations(z: np.ndarray, v: np.ndarray) -> None:
     p = np.exp(z.astype(np.longdouble))
     p /= p.sum()
     drift = (p * (v - v[-1])).sum()
