@@ -18,12 +18,12 @@ from gradcheck._ladder import (
 
 _LOUDER = 32.0  # times the noise at the finest steps, which a window shows to be too little
 _SIDE_SAFETY = 3.0
-_SLIGHTLY = 1e-5
+_SLIGHTLY = 1e-5  # part of a slope by which two sides may differ that mean the same
 _VANISHING = 1e-3
 _GRADUAL = 2.0**-14  # part of a movement that is none: a staircase has climbed at most some stairs
 _BISECTIONS = 20
-_FEW_ULPS = 16.0
-_REGULAR = 64.0
+_FEW_ULPS = 16.0  # of φ: what two rungs, up to eight apart, climb of its own rounding
+_REGULAR = 64.0  # a movement is that many times its distance from a cubic
 _CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
 
 
@@ -139,17 +139,17 @@ def is_on_a_plateau(c: Component) -> bool:
     still, moved = c.rungs[min(flat)].step, c.rungs[max(moving)].step
     side = max((1.0, -1.0), key=lambda side: abs(_movement(c, side * moved)))
     # the finest rung that moves may lie just beyond the edge
-    least = _GRADUAL * abs(_movement(c, side * c.rungs[moving[-2:][0]].step))
-    if least <= _GRADUAL * _FEW_ULPS * c.line.eps * abs(c.origin):
-        return False  # stairs of arithmetic itself; two rungs are up to eight apart
+    height = abs(_movement(c, side * c.rungs[moving[-2:][0]].step))
+    if height <= _FEW_ULPS * c.line.eps * abs(c.origin):
+        return False
     for _ in range(_BISECTIONS):
         middle = (still + moved) / 2
         movement = abs(_movement(c, side * middle))
-        if 0.0 < movement <= least:
+        if 0.0 < movement <= _GRADUAL * height:
             # opposite stairs of two entries may cancel, too, but not everywhere
             beyond = 3 * middle
-            smallest = abs(_movement(c, side * beyond)) / _REGULAR
-            return c.irregularity(middle, beyond, side) <= smallest
+            climbed = abs(_movement(c, side * beyond))
+            return _REGULAR * c.irregularity(middle, beyond, side) <= climbed
         still, moved = (middle, moved) if movement == 0.0 else (still, middle)
     return False
 
