@@ -67,11 +67,10 @@ def derivative(c: Component, goal: Goal) -> Found:
         return found
     if found.radius <= max(goal.rtol * max(abs(found.value), found.scale), goal.atol):
         return found
-    for ask in (complex_step, sixty_digits):
-        opinion = ask(c, found)
-        if opinion is not None:
-            return _reconciled(c, found, opinion)
-    return found
+    opinion = complex_step(c, found)
+    if opinion is None or (_is_noisy(c, found) and opinion.radius > goal.rtol * found.scale):
+        opinion = sixty_digits(c, found) or opinion
+    return found if opinion is None else _reconciled(c, found, opinion)
 
 
 def movement_along_imaginary_axis(c: Component) -> float:
@@ -102,6 +101,12 @@ def _reconciled(c: Component, found: Found, opinion: _Opinion) -> Found:
         oracle=opinion.oracle,
         scales=(),
     )
+
+
+def _is_same(c: Component, found: Found, value: float) -> bool:
+    """Whether an oracle's value at x is φ's own, but for noise."""
+    allowed = max(ORDINARY * c.base_noise(), 2 * SIGMAS * found.noise)
+    return abs(value - c.origin) <= allowed
 
 
 def _is_noisy(c: Component, found: Found) -> bool:
@@ -147,13 +152,22 @@ def _scatter_of_stairs(c: Component, found: Found, scale: float) -> float:
     Where φ = r(x)/x with a rounded r, as (eˣ − 1)/x near zero, each stair is slanted, and has an
     imaginary part that is smooth and wrong.
     """
-    if scale < c.line.unit * 2.0 ** -_SCALES[0]:
-        # the scatter next to x covers them, unless φ is analytic inside one stair only
-        width = scale * _WIDE
-        return 0.0 if c.irregularity(width / 3, width) > found.noise / _NOISY else math.inf
+    if not _spans_stairs(c, found, scale, scale * _WIDE):
+        return math.inf
+    if scale < _coarsest(c):
+        return 0.0  # the scatter next to x covers them
     places = [math.fmod(j * _GOLDEN, 1.0) - 0.5 for j in range(1, _FAR_OFF_PLACES + 1)]
     spread = _spread(c, c.line.unit * _FAR_OFF * np.array(places), _FAR_OFF_COEFFICIENTS)
     return math.inf if spread is None else spread
+
+
+def _spans_stairs(c: Component, found: Found, scale: float, width: float) -> bool:
+    """Whether φ is analytic on so coarse a scale, or so noisy over a width of it, that it isn't one stair only."""
+    return scale >= _coarsest(c) or c.irregularity(width / 3, width) > found.noise / _NOISY
+
+
+def _coarsest(c: Component) -> float:
+    return c.line.unit * 2.0 ** -_SCALES[0]
 
 
 def _spread(c: Component, t: Values, coefficients: int) -> float | None:
@@ -188,8 +202,7 @@ def _imaginary_slope(c: Component, t: float, h: float) -> float | None:
 def _analytic_scale(c: Component, found: Found, centre: float) -> float | None:
     """Return a step on which f is analytic, and from which its derivative runs steadily down to the tiny one."""
     y = c.line.beyond(complex(0.0, c.line.unit * 2.0**-_TINY))
-    same = max(ORDINARY * c.base_noise(), 2 * SIGMAS * found.noise)
-    if y is None or abs(float(y[c.index].real) - c.origin) > same:
+    if y is None or not _is_same(c, found, float(y[c.index].real)):
         return None
     for step in _scales(c, found):
         coarse, fine = (_imaginary_slope(c, 0.0, h) for h in (step, step / 2))
@@ -250,7 +263,7 @@ def sixty_digits(c: Component, found: Found) -> _Opinion | None:
         unit = mpmath.mpf(c.line.unit)
         tiny = unit * mpmath.mpf(2) ** -_TINY
         y = _precise(c, mpmath.mpf(0))
-        if y is None or abs(float(y) - c.origin) > ORDINARY * c.base_noise():
+        if y is None or not _is_same(c, found, float(y)):
             return None
         fine, finer = _difference(c, 2 * tiny), _difference(c, tiny)
         if fine is None or finer is None:
@@ -264,8 +277,9 @@ def sixty_digits(c: Component, found: Found) -> _Opinion | None:
             if coarse is None or near is None:
                 return None
             if _runs_to(float(coarse), float(near), value):
+                many = not _is_noisy(c, found) or _spans_stairs(c, found, step, step)
                 error = 4 * abs(float(finer - fine)) + c.line.eps * abs(value)
-                return _Opinion("mpmath", value, error)
+                return _Opinion("mpmath", value, error, despite_noise=many)
     return None
 
 

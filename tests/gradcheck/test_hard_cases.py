@@ -113,6 +113,11 @@ def test_next_to_a_pole(x: float, power: int, mode: str) -> None:
         (
             lambda x: np.polyval([1, -7, 21, -35, 35, -21, 7, -1], x),
             lambda x: 7 * (x - 1) ** 6,
+            0.99,
+        ),
+        (
+            lambda x: np.polyval([1, -7, 21, -35, 35, -21, 7, -1], x),
+            lambda x: 7 * (x - 1) ** 6,
             1.02,
         ),
         (lambda x: 1 - np.tanh(x), lambda x: -1 / np.cosh(x) ** 2, 17.0),
