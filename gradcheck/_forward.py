@@ -22,9 +22,7 @@ from gradcheck._tree import Layout, copied, leaves
 
 _FLOAT64 = np.dtype(np.float64)
 _ENDLESS = (math.inf, math.inf)
-_MOST_PRECISE = (
-    2000  # numbers in x: each takes a microsecond for a float, half a millisecond for mpmath
-)
+_MOST_PRECISE = 2000  # numbers in x: of more, mpmath's arithmetic takes seconds
 _SAME_FUNCTION = 1e4  # ulps by which a coarse evaluation may differ from one in float64
 
 
