@@ -36,6 +36,10 @@ def _passing(original: Callable[..., Any]) -> Callable[..., Any]:
     return check
 
 
+def _of_probabilities(formula: Any, **arrays: Any) -> Any:
+    return formula if any(map(_symbolic, arrays.values())) else _OF_PROBABILITIES(formula, **arrays)
+
+
 def _labels_of(value: Any, z: Any, axis: int, name: str = "labels") -> Any:
     if not _symbolic(value):
         return _LABELS_OF(value, z, axis, name)
@@ -101,12 +105,14 @@ def _operands(arrays: tuple[Any, ...]) -> list[Any]:
 
 _TEMPERED, _EXPONENT_OF = tempered_softmax._arguments, normalizations._exponent_of
 _LABELS_OF, _REFUSE = _validate.labels_of, _validate.refuse
+_OF_PROBABILITIES = _validate.of_probabilities
 _ENTRY_BLOCKS = _blocks._entry_blocks
 _BY_ROWS, _BY_ROWS_INTO = _blocks.by_rows, _blocks.by_rows_into
 
 STANDINS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     _validate.real: _passing(_validate.real),
     _validate.probabilities: _passing(_validate.probabilities),
+    _OF_PROBABILITIES: _of_probabilities,
     _LABELS_OF: _labels_of,
     _REFUSE: _refuse,
     _ENTRY_BLOCKS: _entry_blocks,

@@ -7,6 +7,7 @@ their dtype (float16, float32, float64); integers and lists become float64.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -126,9 +127,46 @@ def probabilities(name: str, value: object) -> Array:
         If an entry is NaN, negative or above one.
     """
     array = real(name, value)
+    if not _is_plainly_in_unit(array):
+        _must_lie_in_unit(name, array)
+    return array
+
+
+def of_probabilities(formula: Callable[..., Any], **arrays: Array) -> Callable[..., Any]:
+    """Return the formula of blocks as one that looks whether its last arguments lie in [0, 1].
+
+    A block that is about to be used is in the cache soon: a pass of its own over the arrays would
+    take as long as a third of a formula.
+
+    Parameters
+    ----------
+    formula : callable
+        Takes a block of each array.
+    **arrays : array
+        The last arguments, whole and by name, as a person is told of them.
+
+    Raises
+    ------
+    ValueError
+        When the formula is run, as in `probabilities`.
+    """
+
+    def looking(*blocks: Array, **out: Array) -> Any:
+        for name, block in zip(arrays, blocks[-len(arrays) :], strict=True):
+            if not _is_plainly_in_unit(block) and not np.all((block >= 0) & (block <= 1)):
+                _must_lie_in_unit(name, arrays[name])
+        return formula(*blocks, **out)
+
+    return looking
+
+
+def _is_plainly_in_unit(array: Array) -> bool:
+    """Whether all numbers lie in [0, 1]; −0, which does, counts as not."""
     # Bit patterns of numbers that are not negative are ordered like the numbers; others look huge.
-    if array.size == 0 or _bits(array).max() <= _bits(array.dtype.type(1)):
-        return array
+    return not array.size or bool(_bits(array).max() <= _bits(array.dtype.type(1)))
+
+
+def _must_lie_in_unit(name: str, array: Array) -> None:
     refuse(name, array, np.isnan(array), "must not hold NaN")
     refuse(name, array, array < 0, "must lie in [0, 1]")
     refuse(
@@ -138,7 +176,6 @@ def probabilities(name: str, value: object) -> Array:
         "must lie in [0, 1] (logits belong in a loss that takes logits; "
         "what exceeds one by rounding, np.clip)",
     )
-    return array
 
 
 def labels_of(value: object, z: Array, axis: int, name: str = "labels") -> Array:

@@ -25,7 +25,7 @@ from reference._blocks import (
 from reference._validate import (
     Array,
     Reduction,
-    probabilities,
+    of_probabilities,
     real,
     reduction_name,
     sample_count,
@@ -67,9 +67,9 @@ def binary_cross_entropy(p: Any, targets: Any, reduction: Reduction = "mean") ->
     >>> binary_cross_entropy([0.5, 1.0], [1.0, 1.0], reduction="none")
     array([0.69314718, 0.        ])
     """
-    p = probabilities("p", p)
-    targets = target_of("targets", probabilities("targets", targets), p, "p")
-    return _loss(_binary_cross_entropy_at_ends, p, targets, reduction)
+    p, targets = _pair("p", p, targets)
+    formula = of_probabilities(_binary_cross_entropy_at_ends, p=p, targets=targets)
+    return _loss(formula, p, targets, reduction)
 
 
 def binary_cross_entropy_grad(p: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -101,9 +101,9 @@ def binary_cross_entropy_grad(p: Any, targets: Any, reduction: Reduction = "mean
     >>> binary_cross_entropy_grad([0.5, 0.25], [1.0, 0.0], reduction="none")
     array([-2.        ,  1.33333333])
     """
-    p = probabilities("p", p)
-    targets = target_of("targets", probabilities("targets", targets), p, "p")
-    return _gradient(_binary_cross_entropy_grad_at_ends, p, targets, reduction)
+    p, targets = _pair("p", p, targets)
+    formula = of_probabilities(_binary_cross_entropy_grad_at_ends, p=p, targets=targets)
+    return _gradient(formula, p, targets, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -142,9 +142,9 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits([0.0, 40.0], [1.0, 1.0], reduction="none")
     array([6.93147181e-01, 4.24835426e-18])
     """
-    z = real("logits", logits)
-    targets = target_of("targets", probabilities("targets", targets), z, "logits")
-    return _loss(_binary_cross_entropy_with_logits_at_ends, z, targets, reduction)
+    z, targets = _pair("logits", logits, targets)
+    formula = of_probabilities(_binary_cross_entropy_with_logits_at_ends, targets=targets)
+    return _loss(formula, z, targets, reduction)
 
 
 def binary_cross_entropy_with_logits_grad(
@@ -177,9 +177,9 @@ def binary_cross_entropy_with_logits_grad(
     >>> binary_cross_entropy_with_logits_grad([0.0, 40.0], [1.0, 1.0], reduction="none")
     array([-5.00000000e-01, -4.24835426e-18])
     """
-    z = real("logits", logits)
-    targets = target_of("targets", probabilities("targets", targets), z, "logits")
-    return _gradient(_binary_cross_entropy_with_logits_grad, z, targets, reduction)
+    z, targets = _pair("logits", logits, targets)
+    formula = of_probabilities(_binary_cross_entropy_with_logits_grad, targets=targets)
+    return _gradient(formula, z, targets, reduction)
 
 
 def squared_error(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -215,8 +215,7 @@ def squared_error(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     >>> squared_error([5.05], [4.0])
     np.float64(0.55125)
     """
-    y = real("y", y)
-    targets = target_of("targets", real("targets", targets), y, "y")
+    y, targets = _pair("y", y, targets)
     loss = _loss(_squared_error, y, targets, reduction)
     return _mean_of_huge(y, targets) if reduction == "mean" and np.isinf(loss) else loss
 
@@ -248,12 +247,16 @@ def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> A
     >>> squared_error_grad([5.0, 3.0], 4.0, reduction="sum")
     array([ 1., -1.])
     """
-    y = real("y", y)
-    targets = target_of("targets", real("targets", targets), y, "y")
+    y, targets = _pair("y", y, targets)
     if reduction == "mean":
         return _gradient(_squared_error_grad, y, targets, reduction)
     reduction_name(reduction)
     return exact_elementwise_into(np.subtract, y, targets, dtype=y.dtype)
+
+
+def _pair(name: str, x: Any, targets: Any) -> tuple[Array, Array]:
+    x = real(name, x)
+    return x, target_of("targets", real("targets", targets), x, name)
 
 
 def _loss(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
@@ -311,12 +314,15 @@ def _binary_cross_entropy_grad(p: Array, y: Array, out: Array | None = None) -> 
 
 
 def _binary_cross_entropy_grad_at_ends(p: Array, y: Array, out: Array | None = None) -> Any:
-    # NaN stands where p = y is 0 or 1: there the one-sided derivative is 1 or −1.
-    gradient = _binary_cross_entropy_grad(p, y, out)
-    if np.isnan(gradient.min()):
+    # 0/0 stands where p = y is 0 or 1: there the one-sided derivative is 1 or −1.
+    try:
+        with np.errstate(invalid="raise"):
+            return _binary_cross_entropy_grad(p, y, out)
+    except FloatingPointError:
+        gradient = _binary_cross_entropy_grad(p, y, out)
         undefined = np.isnan(gradient)
         gradient[undefined] = 1 - 2 * p[undefined]
-    return gradient
+        return gradient
 
 
 def _binary_cross_entropy_with_logits(z: Array, y: Array, out: Array | None = None) -> Any:
@@ -353,8 +359,16 @@ def _binary_cross_entropy_with_logits_grad(z: Array, y: Array, out: Array | None
 
 
 def _squared_error(y: Array, t: Array, out: Array | None = None) -> Any:
-    d = np.subtract(y, t, out=out)
-    d *= 0.5 * d
+    # Half the square.  Where a square is too large or too small for that, the processor says so, and
+    # it is the difference that is halved.
+    try:
+        with np.errstate(over="raise", under="raise"):
+            d = np.subtract(y, t, out=out)
+            d *= d
+            d *= 0.5
+    except FloatingPointError:
+        d = np.subtract(y, t, out=out)
+        d *= 0.5 * d
     return d
 
 

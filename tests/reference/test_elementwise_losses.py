@@ -1,6 +1,8 @@
 """Binary cross-entropies and squared error: identities, ends of the range, reductions."""
 
 import math
+import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -93,6 +95,33 @@ def test_squared_error(y: np.ndarray, t: np.ndarray) -> None:
         reference.squared_error(y, t, reduction="none"), (y - t) ** 2 / 2, rtol=1e-15, atol=5e-324
     )
     np.testing.assert_array_equal(reference.squared_error_grad(y, t, reduction="none"), y - t)
+
+
+@pytest.mark.parametrize("y", [1.6e154, -1.8e154, 2.6e-162, -2.0e-162])
+def test_half_of_a_square_that_float64_cannot_hold(y: float) -> None:
+    """The square overflows, or is no normal number; its half is the number nearest to the true one."""
+    expected = [float(Fraction(y) ** 2 / 2), 1.125]
+    np.testing.assert_array_equal(
+        reference.squared_error([y, 1.5], 0.0, reduction="none"), expected
+    )
+
+
+def test_wrong_entries_are_found_in_any_block() -> None:
+    """Entries are looked at block by block; the message speaks of the whole array, −0 is allowed."""
+    p, targets = np.full((2, 150_000), 0.5), np.zeros((2, 150_000))
+    p[0, 7], targets[1, 5] = -0.0, -0.0
+    mean = math.log(2) * (p.size - 1) / p.size
+    assert reference.binary_cross_entropy(p, targets) == pytest.approx(mean)
+    targets[1, 149_999] = -1e-300
+    expected = re.escape("targets must lie in [0, 1]; got -1e-300 at index (1, 149999)")
+    for function in (reference.binary_cross_entropy_grad, reference.binary_cross_entropy):
+        with pytest.raises(ValueError, match=expected):
+            function(p, targets)
+    p[1, 140_000] = np.nan
+    with pytest.raises(
+        ValueError, match=re.escape("p must not hold NaN; got nan at index (1, 140000)")
+    ):
+        reference.binary_cross_entropy(p, targets)
 
 
 @pytest.mark.parametrize("name", LOSSES)
