@@ -223,6 +223,6 @@ def _flatten(array: Array) -> Array:
 
 
 def _wide(block: Array) -> Array:
-    if block.dtype == _WIDE and block.flags.c_contiguous:
+    if block.dtype.kind != "f" or (block.dtype == _WIDE and block.flags.c_contiguous):
         return block
-    return np.ascontiguousarray(block, _WIDE) if block.dtype.kind == "f" else block
+    return np.ascontiguousarray(block, _WIDE)

@@ -281,7 +281,7 @@ def _least(n: int) -> Array:
 
 @lru_cache(maxsize=4)
 def _grid(n: int) -> Array:
-    return 2 * n * _MOST
+    return np.array(2 * n * _MOST)
 
 
 def _sum_on_own_grid(terms: Array) -> Any:

@@ -229,7 +229,7 @@ def _class_indices(name: str, array: Array, z: Array, axis: int) -> Array:
             f"({z.shape} without axis {axis}), got {array.shape}{hint}"
         )
     labels = array.astype(np.intp, copy=False)
-    beyond = labels.view(np.uintp) >= classes  # negative ones look huge
+    beyond = labels.view(np.uintp) >= np.array(classes, np.uintp)  # negative ones look huge
     if np.count_nonzero(beyond):
         wrong = (array < 0) | (array >= classes)
         refuse(name, array, wrong, f"must be class indices 0 … {classes - 1} for {classes} classes")

@@ -268,12 +268,20 @@ def softmax_cross_entropy_with_grad(
             softmax_cross_entropy(z, labels, axis, reduction),
             softmax_cross_entropy_grad(z, labels, axis, reduction),
         )
-    rows, losses = to_rows(z, axis), np.empty(labels.size)
+    rows = to_rows(z, axis)
     samples = sample_count(len(rows), reduction_name(reduction))
-    divisor = samples if reduction == "mean" else 1
-    formula = partial(_softmax_cross_entropy_index_with_grad, samples=divisor)
-    gradient = by_rows_into(formula, rows, labels.reshape(-1), losses, dtype=z.dtype)
-    loss = reduced(losses.reshape(labels.shape), reduction, z.dtype)
+    # an array, which NumPy would make of it
+    divisor = np.array(samples if reduction == "mean" else 1, dtype=np.float64)
+    losses: list[Array] = []
+
+    def formula(z: Array, labels: Array, out: Array) -> None:
+        sums = rest_sums(z, labels, out)
+        losses.append(_index_loss(sums, z, labels))
+        _index_gradient(sums, divisor)
+
+    gradient = by_rows_into(formula, rows, labels.reshape(-1), dtype=z.dtype)
+    loss = losses[0] if len(losses) == 1 else np.concatenate([np.empty(0), *losses])
+    loss = reduced(loss.reshape(labels.shape), reduction, z.dtype)
     return loss, from_rows(gradient, z.shape, axis)
 
 
@@ -329,15 +337,6 @@ def _softmax_cross_entropy_index_grad(
     return _index_gradient(rest_sums(z, labels, out), samples)
 
 
-def _softmax_cross_entropy_index_with_grad(
-    z: Array, labels: Array, losses: Array, samples: int = 1, out: Array | None = None
-) -> Any:
-    """Write the losses into their rows, of shape (r,), and return the gradient."""
-    sums = rest_sums(z, labels, out)
-    losses[...] = _index_loss(sums, z, labels)
-    return _index_gradient(sums, samples)
-
-
 def _index_loss(sums: RestSums, z: Array, labels: Array) -> Any:
     # −log p_t = log(S/e_t) = log1p(R/e_t), R the sum without the target t: no difference at all.
     losses = sums.log_excess
@@ -353,7 +352,7 @@ def _far_loss(z: Array, labels: Array) -> Any:
     return ((at(z, top) - at(z, labels)) + softmax_sums(z, top).log_excess)[:, 0]
 
 
-def _index_gradient(sums: RestSums, samples: int) -> Any:
+def _index_gradient(sums: RestSums, samples: int | Array) -> Any:
     # p, but at the target −R/S, the share of the others: the digits of p − 1 are lost for p near 1.
     # The mean over the samples divides once.
     gradient = sums.terms

@@ -403,7 +403,8 @@ def _vector_product(product: Formula, z: Any, name: str, v: Any, axis: int) -> A
     z = real("z", z)
     v = of_shape(name, real(name, v), z.shape, "z")
     axis = axis_index(axis, z, "z")
-    rows = by_rows_into(scaled(product), to_rows(z, axis), to_rows(v, axis), dtype=z.dtype)
+    formula = product if v.dtype.itemsize < 8 else scaled(product)  # float32 never needs it
+    rows = by_rows_into(formula, to_rows(z, axis), to_rows(v, axis), dtype=z.dtype)
     return from_rows(rows, z.shape, axis)
 
 
