@@ -110,12 +110,7 @@ class Witnessed:
         Violation
             If the array returned first has changed since, or the same question has another answer.
         """
-        for held, copy in zip(self._held, self._copy, strict=True):
-            if not equal_numbers(_plain(held), copy):
-                raise failure(
-                    Reason.ALIASING,
-                    f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
-                )
+        self._must_be_intact()
         again = self._problem.answer(self._probe)
         change = max(
             (_change(a, _plain(b)) for a, b in zip(self._copy, again, strict=True)), default=0
@@ -126,6 +121,17 @@ class Witnessed:
                 f"asked twice at the same point, the {self._problem.kind} gives different answers "
                 f"(relative difference {change:.1e}): it remembers something between calls or is random",
             )
+        if any(map(_share_memory, self._held, again)):  # the same numbers, perhaps written anew
+            self._problem.ask_elsewhere()
+            self._must_be_intact()
+
+    def _must_be_intact(self) -> None:
+        for held, copy in zip(self._held, self._copy, strict=True):
+            if not equal_numbers(_plain(held), copy):
+                raise failure(
+                    Reason.ALIASING,
+                    f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
+                )
 
 
 def _change(a: Array, b: Array) -> float:
@@ -137,6 +143,11 @@ def _change(a: Array, b: Array) -> float:
     size = float(np.max(np.abs(a)))
     difference = float(np.max(np.abs(a - b)))
     return difference / size if size else float("inf")
+
+
+def _share_memory(a: Any, b: Any) -> bool:
+    arrays = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+    return arrays and np.may_share_memory(a, b)
 
 
 def _plain(a: Any) -> Array:

@@ -95,6 +95,27 @@ def test_contract_tests_can_fail() -> None:
     assert check(cubes, X, vjp=scalar_vjp, rng=0)
 
 
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("kind", ["grad", "jac"])
+def test_a_claim_that_writes_into_the_array_it_returned(kind: str, mode: Any) -> None:
+    """Asked again at x it writes the same numbers; asked elsewhere it spoils the first answer."""
+    buffer = np.zeros_like(X)
+
+    def claim(x: np.ndarray) -> np.ndarray:
+        buffer[...] = cubes_grad(x)
+        return buffer
+
+    report = check(cubes, X, rng=0, mode=mode, **{kind: claim})
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.ALIASING), str(report)
+
+
+def test_a_constant_gradient_may_be_one_array() -> None:
+    slopes = np.array([1.0, -2.0, 0.5])
+    report = check(lambda x: slopes @ x, np.ones(3), grad=lambda x: slopes, rng=0)
+    assert report
+    assert report.claim_evaluations == 3, "twice at x, once elsewhere"
+
+
 def test_random_function_is_inconclusive() -> None:
     rng = np.random.default_rng(0)
     report = check(lambda x: cubes(x) * rng.random(), X, grad=cubes_grad, rng=0)
