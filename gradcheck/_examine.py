@@ -54,7 +54,7 @@ from gradcheck._verdict import Verdict
 DIRECTIONS = 3
 _FEWEST_DIRECTIONS = 2  # an accusation needs as many
 _USUAL_DIRECTIONS = 4  # whose error bars, at the goal, see `_FINE_RESOLUTION` of a matrix
-_MOST_DIRECTIONS = 8
+_MOST_DIRECTIONS = 10  # a Jacobian in float32 takes nine
 _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
@@ -228,13 +228,17 @@ class Examination:
     def _try_random(self, support: Array) -> None:
         """Compare along a random direction; once f is known to be smooth, a glance will do where the claim agrees."""
         before = self._random()
-        if before and all(c.agrees and c.found.reason == "smooth" for c in before):
-            # f's noise is the same along every direction, and so is the size of a derivative
-            noise = max(c.found.noise for c in before)
-            goal = replace(GOAL, atol=GOAL.rtol * min(c.scale for c in before))
-            self._try("random", self._direction(), support, goal, lambda c: glance(c, goal, noise))
-        else:
+        if not before or not all(c.agrees and c.found.reason == "smooth" for c in before):
             self._try("random", self._direction(), support, GOAL, lambda c: first_glance(c, GOAL))
+            return
+        # f's noise is the same along every direction, so is the size of a derivative, and so are the
+        # steps that show f smooth
+        noise = max(c.found.noise for c in before)
+        finest = max(c.found.finest for c in before)
+        goal = replace(GOAL, atol=GOAL.rtol * min(c.scale for c in before))
+        self._try(
+            "random", self._direction(), support, goal, lambda c: glance(c, goal, noise, finest)
+        )
 
     def _try(
         self,
@@ -365,9 +369,8 @@ class Examination:
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
         required = self._settings.rtol or COARSEST_RESOLUTION
-        numerical = self._numerical_resolution()
         while (
-            numerical > required
+            self._sees() > required
             and np.any(support)
             and len(self._random()) < _MOST_DIRECTIONS
             and any(c.resolved for c in self._random())
@@ -377,7 +380,7 @@ class Examination:
             wrong = self._disagreeing()
             if wrong:
                 return self._failed(()) if len(wrong) >= 2 else self._marginal(wrong[0])
-            numerical = self._numerical_resolution()
+        numerical = self._numerical_resolution()
         resolution = self._resolution()
         if all(c.found.reason == "constant" for c in self._comparisons):
             return verdicts.constant(self._comparisons, resolution)

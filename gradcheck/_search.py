@@ -42,6 +42,7 @@ from gradcheck._singular import (
 
 _MAX_WINDOWS = 6
 _SHORT_BASE = BASE + WIDTH - SHORT  # the finest rungs of the first window
+_FINER = 3  # rungs that a glance goes down where the first three are too coarse for f
 _CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its bound
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
 _BEYOND = (2, 16, 128)  # times the step at which slopes break off
@@ -112,14 +113,15 @@ def _settled(component: Component, best: Window | None, noise: float, goal: Goal
 def first_glance(c: Component, goal: Goal) -> Found | None:
     """Return a derivative from three rungs and a fine one that confirms them; None where it misses the goal."""
     check = c.rung(min(CHECK, c.depth))
-    window = c.window(_SHORT_BASE, 3.0 * c.modelled_noise([check]), SHORT)
+    window = _short_window(c, _SHORT_BASE, 3.0 * c.modelled_noise([check]), goal)
     if window is None or not check.finite:
         return None
     noise = c.noise_beside(window)
-    return _seen_in(c, c.with_noise(window, noise), goal, noise)
+    window = c.with_noise(window, noise)
+    return found_in(c, window, "smooth", noise) if _sharp(window, goal) else None
 
 
-def glance(c: Component, goal: Goal, noise: float) -> Found | None:
+def glance(c: Component, goal: Goal, noise: float, finest: int) -> Found | None:
     """Return a derivative from three rungs; None where it misses the goal.
 
     Parameters
@@ -130,13 +132,22 @@ def glance(c: Component, goal: Goal, noise: float) -> Found | None:
         What is good enough.
     noise : float
         Upper estimate of φ's noise, from elsewhere: three rungs show none.
+    finest : int
+        The finest rung of a window that was smooth elsewhere.
     """
-    window = c.window(_SHORT_BASE, noise, SHORT)
-    return None if window is None else _seen_in(c, window, goal, noise)
+    window = _short_window(c, max(finest + 1 - SHORT, _SHORT_BASE), noise, goal)
+    return None if window is None else found_in(c, window, "smooth", noise)
 
 
-def _seen_in(c: Component, window: Window, goal: Goal, noise: float) -> Found | None:
-    return found_in(c, window, "smooth", noise) if _sharp(window, goal) else None
+def _short_window(c: Component, start: int, noise: float, goal: Goal) -> Window | None:
+    """Return three rungs that reach the goal, from `start` or a little finer; None if none do."""
+    for k in range(start, start + _FINER + 1):
+        window = c.window(k, noise, SHORT)
+        if window is None or _sharp(window, goal):
+            return window
+        if window.rounding > window.truncation:
+            return None
+    return None
 
 
 def roughly(c: Component, atol: float, noise: float) -> Found | None:

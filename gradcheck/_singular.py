@@ -52,6 +52,8 @@ class Found:
     near : float or None
         The same at the steps that the value comes from, where they are known; beside a pole or an
         exponential it may be far smaller.
+    finest : int
+        The finest rung of the window that the value comes from; 0 if it comes from none.
     scales : tuple of Found
         Where φ is a saw of many teeth: what it is inside the tooth at x, and across many of them.  A
         sawtooth of (10x mod 1) is meant to have the first derivative, and (eˣ − 1)/x near zero,
@@ -67,6 +69,7 @@ class Found:
     interval: tuple[float, float] | None = None
     oracle: str = "differences"
     near: float | None = None
+    finest: int = 0
     scales: tuple[Found, ...] = ()
 
     def at_the_scale_of(self, claimed: float, slack: float) -> Found:
@@ -93,7 +96,8 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     near = max(movement, abs(w.value))
     if w.noise > _LOUDER * noise:  # beyond the first stair there is more than at the finest steps
         noise = w.noise
-    return Found(w.value, w.radius, reason, noise, step, max(c.scale(), near), near=near)
+    scale = max(c.scale(), near)
+    return Found(w.value, w.radius, reason, noise, step, scale, near=near, finest=w.stop - 1)
 
 
 def on_two_scales(c: Component, tooth: Window, across: Found) -> Found:

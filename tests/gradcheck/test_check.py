@@ -117,6 +117,32 @@ def test_cost_does_not_depend_on_n(f: Callable[..., Any], grad: Callable[..., An
     assert evaluations(1_000_000) <= 1.3 * evaluations(10)
 
 
+def test_a_steep_layer_takes_finer_steps_but_no_search() -> None:
+    """Where steps of x's size are far too coarse for f, a few rungs further down show it smooth."""
+    rng = np.random.default_rng(0)
+    weights, x = rng.standard_normal((200, 200)), rng.standard_normal(200)
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-weights @ x))
+
+    def layer_vjp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return weights.T @ (v * layer(x) * layer(-x))
+
+    reports = [check(layer, x, vjp=layer_vjp, rng=seed) for seed in range(5)]
+    assert all(reports)
+    assert statistics.median(r.evaluations for r in reports) <= 40
+
+
+def test_float32_claims_are_seen_as_well_as_is_asked_of_a_pass() -> None:
+    """Their own rounding is tolerated, so that it takes more directions to see an error of 1 %."""
+    weights = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
+    x = np.linspace(-1, 1, 5, dtype=np.float32)
+    for seed in range(5):
+        report = check(lambda x: weights @ x**2, x, jac=lambda x: 2 * weights * x, rng=seed)
+        assert report
+        assert report.resolution <= 1e-2
+
+
 # -- several arguments, nested arguments
 # --------------------------------------------------------------
 
