@@ -52,6 +52,8 @@ class Comparison:
         ‖g∘d‖ of the claim (‖v∘Jd‖ for a jvp).
     allowed : float
         By how much the two may differ.
+    rtol : float
+        The part of it that is tolerated of the claim, relative to `scale`.
     """
 
     label: str
@@ -61,6 +63,7 @@ class Comparison:
     found: Found
     scale: float
     allowed: float
+    rtol: float
 
     @property
     def resolved(self) -> bool:
@@ -172,10 +175,7 @@ def judged(
     problem: Problem, label: str, direction: Array, cotangent: Array, found: Found, rtol: float
 ) -> Comparison:
     """Put the claim beside a numerical derivative that is known already."""
-    if problem.kind == "jvp":
-        terms = cotangent * problem.pushforward(direction)
-    else:
-        terms = problem.pullback(cotangent) * direction
+    terms = claimed_terms(problem, direction, cotangent)
     claimed = float(terms.sum())  # in pairs, with less rounding than a dot product
     scale = norm(terms)
     slack = rtol * scale + problem.claim_rounding
@@ -183,7 +183,14 @@ def judged(
     allowed = found.radius + slack
     value = float(cotangent @ problem.arithmetic.value)
     allowed += _rounding_of_zero(found, scale, rtol, value, problem.course(direction).unit)
-    return Comparison(label, direction, cotangent, claimed, found, scale, allowed)
+    return Comparison(label, direction, cotangent, claimed, found, scale, allowed, rtol)
+
+
+def claimed_terms(problem: Problem, direction: Array, cotangent: Array) -> Array:
+    """Return the terms whose sum is the claimed vᵀJd: over the inputs, or for a jvp over the outputs."""
+    if problem.kind == "jvp":
+        return cotangent * problem.pushforward(direction)
+    return problem.pullback(cotangent) * direction
 
 
 def _rounding_of_zero(found: Found, scale: float, rtol: float, value: float, unit: float) -> float:

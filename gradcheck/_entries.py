@@ -262,7 +262,8 @@ class _Entries:
             scale=float(weight @ np.abs(slope)),
         )
         allowed = found.radius + self._rtol * scale
-        return Comparison("random", d, v, float(np.sum(terms)), found, scale, allowed)
+        claimed = float(np.sum(terms))
+        return Comparison("random", d, v, claimed, found, scale, allowed, self._rtol)
 
     def _scales(self, d: Array, v: Array) -> _Scales:
         """Walk the ladder along d."""
@@ -371,6 +372,7 @@ class _Entries:
             found=found,
             scale=abs(claimed),
             allowed=allowed if math.isfinite(found.radius) else math.inf,
+            rtol=self._rtol,
         )
 
     def _wrong_entry(self, i: int, j: int, c: Comparison) -> WrongEntry:

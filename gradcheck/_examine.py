@@ -1,4 +1,4 @@
-"""One check from start to end: conduct, random directions, kinks, small entries, verdict.
+"""One check from start to end: conduct, random directions, kinks, small outputs and entries, verdict.
 
 The order is that of the cost.  Whatever disagrees must do so along a second, independent direction
 before the claim is called wrong; then the entries behind it are located and the mistake is named.
@@ -24,6 +24,7 @@ from gradcheck._compare import (
     Comparison,
     claim_rounding,
     claim_rtol,
+    claimed_terms,
     compare,
     confirm,
     norm,
@@ -48,7 +49,7 @@ from gradcheck._problem import Problem, Violation
 from gradcheck._report import Report, WrongEntry
 from gradcheck._search import Goal, first_glance, glance, one_pair
 from gradcheck._singular import Found
-from gradcheck._steps import spacing
+from gradcheck._steps import down_to_power_of_two, spacing
 from gradcheck._verdict import Verdict
 
 DIRECTIONS = 3
@@ -65,6 +66,9 @@ _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smoot
 # how they move f, or of what they claim.
 _ROUGHLY = 1e-4
 _VERY_ROUGHLY = 1e-2
+_SMALL_OUTPUTS = "small outputs"
+_NOTHING = 64.0  # ulps of its value, which an output must move by to be something
+_LEAST_UNIT = 1e-280  # its reciprocal and products with it are far from float64's ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ def examine(
     """Run one check and report."""
     examination = Examination(Problem(f, inputs, kind, claim, bare=bare), settings)
     return examination.entry_by_entry() if every_entry else examination.by_directions()
+
+
+def _glance(c: Component) -> Found | None:
+    return first_glance(c, GOAL)
 
 
 class Examination:
@@ -182,10 +190,11 @@ class Examination:
         support = np.ones(self._problem.inputs.layout.size, dtype=bool)
         self._try_directions(support)
         kinks = self._set_kinks_aside(support)
-        if not self._disagreeing() and not kinks:
-            self._try_small_entries()
-        if self._disagreeing():
-            self._seek_confirmation(support)
+        self._seek_confirmation(support)
+        for probe in () if kinks else (self._try_small_outputs, self._try_small_entries):
+            if not self._disagreeing():
+                probe()
+                self._seek_confirmation(support)
         self._finish(witnessed)
         wrong = self._disagreeing()
         if len(wrong) >= 2 or any(c.label == "kink" for c in wrong):
@@ -229,7 +238,7 @@ class Examination:
         """Compare along a random direction; once f is known to be smooth, a glance will do where the claim agrees."""
         before = self._random()
         if not before or not all(c.agrees and c.found.reason == "smooth" for c in before):
-            self._try("random", self._direction(), support, GOAL, lambda c: first_glance(c, GOAL))
+            self._try("random", self._direction(), support, GOAL, _glance)
             return
         # f's noise is the same along every direction, so is the size of a derivative, and so are the
         # steps that show f smooth
@@ -266,13 +275,16 @@ class Examination:
         first = wrong[0]
         where = support if first.label == "random" else first.direction != 0
         for _ in range(2):
-            self._try(first.label, self._direction(), where, GOAL, lambda c: first_glance(c, GOAL))
+            if first.label == _SMALL_OUTPUTS:
+                self._ask_outputs(self._direction(), first.cotangent, GOAL, _glance)
+            else:
+                self._try(first.label, self._direction(), where, GOAL, _glance)
             if len(self._disagreeing()) >= 2:
                 return
 
     def _closer(self, c: Comparison) -> Comparison:
         """Compare along the same direction again, with a numerical side as good as f allows."""
-        return compare(self._problem, c.label, c.direction, c.cotangent, self._rtol, CLOSELY)
+        return compare(self._problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
 
     def _set_kinks_aside(self, support: Array) -> list[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""
@@ -285,6 +297,41 @@ class Examination:
         self._comparisons = kinks  # the directions so far moved these entries too
         self._try_directions(support)
         return kinks
+
+    def _try_small_outputs(self) -> None:
+        """Probe outputs that move too little to be seen beside the others, each in a unit of its own."""
+        moved, value = self._problem.moved, np.abs(self._problem.arithmetic.value)
+        if not moved.size:
+            return
+        rounding = _NOTHING * self._problem.arithmetic.eps * value
+        small = moved < SMALL * (norm(moved) / math.sqrt(moved.size))
+        small &= moved > np.maximum(rounding, _LEAST_UNIT)
+        if not small.any():
+            return
+        first = self._comparisons[0]
+        cotangent = np.zeros_like(moved)
+        cotangent[small] = self._cotangent()[small] / down_to_power_of_two(moved[small])
+        size = norm(claimed_terms(self._problem, first.direction, cotangent))
+        goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
+        self._ask_outputs(
+            first.direction, cotangent, goal, lambda c: one_pair(c, goal.atol, noise=0.0)
+        )
+
+    def _ask_outputs(
+        self,
+        direction: Array,
+        cotangent: Array,
+        goal: Goal,
+        look: Callable[[Component], Found | None],
+    ) -> None:
+        """Compare some outputs, to 1 %: a right claim may have been rounded where the larger ones are made.
+
+        A comparison that shows noise, which f may have from there too, says nothing and isn't kept.
+        """
+        at = self._problem, _SMALL_OUTPUTS, direction, cotangent, _VERY_ROUGHLY
+        c = confirm(*at, goal, look)
+        if c.agrees or c.found.reason == "smooth":
+            self._comparisons.append(c)
 
     def _try_small_entries(self) -> None:
         """Probe entries by themselves whose claimed share of a direction is too small to be seen in it."""

@@ -94,6 +94,7 @@ class Problem(Forward):
         self.claim_calls = Counter()
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
+        self.moved = np.zeros(0)  # how far each of several outputs has moved along any line
         self._gradient: Array | None = None
         self._jacobian: list[Any] | None = None
         self._hessian: Array | None = None
@@ -130,7 +131,17 @@ class Problem(Forward):
         rows = rounding(cotangents, self.arithmetic.value, self.arithmetic.eps)
         if self.outputs.size == cotangents.size == 1 and cotangents[0, 0] == 1:
             return self._line(direction, lambda y: y, rows, self.noise)
-        return self._line(direction, lambda y: project(cotangents, y), rows, self.noise)
+
+        def view(y: Array) -> Array:
+            if y.dtype == np.float64:
+                self._note_movement(y)
+            return project(cotangents, y)
+
+        return self._line(direction, view, rows, self.noise)
+
+    def _note_movement(self, y: Array) -> None:
+        moved = np.abs(y - self.arithmetic.value)
+        self.moved = np.fmax(self.moved, moved, out=moved) if self.moved.size else moved
 
     # -- the claim -------------------------------------------------------------------------------
 

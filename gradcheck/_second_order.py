@@ -137,7 +137,8 @@ class _SecondOrder:
         scale = norm(terms)
         natural = self._rtol * found.scale
         allowed = found.radius + self._rtol * scale + (natural if scale <= 8 * natural else 0.0)
-        return Comparison("random", v, u, float(np.sum(terms)), found, scale, allowed)
+        claimed = float(np.sum(terms))
+        return Comparison("random", v, u, claimed, found, scale, allowed, self._rtol)
 
     def _closer(self, c: Comparison) -> Comparison:
         return self._compared(c.cotangent, c.direction, CLOSELY)

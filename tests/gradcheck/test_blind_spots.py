@@ -223,3 +223,55 @@ def test_what_looks_like_a_kink_from_afar_is_none(claimed: float) -> None:
     assert check(f, 0.0, grad=lambda x: 0.0, rng=0)
     report = check(f, 0.0, grad=lambda x: claimed, rng=0)
     assert report.outcome is Outcome.FAIL, str(report)
+
+
+# -- outputs in far smaller units than the others
+# -------------------------------------------------------------------
+
+
+def stress_and_shift(x: np.ndarray) -> np.ndarray:
+    """A stress in pascals, and shifts in metres."""
+    return np.array([2e11 * x[0] * x[1], 1e-6 * np.sin(x[1]), 1e-3 * x[0] ** 2])
+
+
+def stress_and_shift_jac(x: np.ndarray) -> np.ndarray:
+    return np.array([[2e11 * x[1], 2e11 * x[0]], [0, 1e-6 * np.cos(x[1])], [2e-3 * x[0], 0]])
+
+
+AS_CLAIM: dict[str, Callable[[np.ndarray], Callable[..., Any]]] = {
+    "jac": lambda factors: lambda x: factors[:, None] * stress_and_shift_jac(x),
+    "vjp": lambda factors: lambda x, v: (factors * v) @ stress_and_shift_jac(x),
+    "jvp": lambda factors: lambda x, u: factors * (stress_and_shift_jac(x) @ u),
+}
+
+
+@pytest.mark.parametrize("kind", AS_CLAIM)
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1.1])
+@pytest.mark.parametrize("output", [1, 2])
+def test_wrong_rows_of_outputs_in_small_units(kind: str, factor: float, output: int) -> None:
+    x, right, wrong = np.array([0.7, 1.3]), np.ones(3), np.ones(3)
+    wrong[output] = factor
+    for seed in range(5):
+        assert check(stress_and_shift, x, rng=seed, **{kind: AS_CLAIM[kind](right)})
+        report = check(stress_and_shift, x, rng=seed, **{kind: AS_CLAIM[kind](wrong)})
+        assert report.outcome is Outcome.FAIL, str(report)
+        assert all(e.output == (output,) for e in report.wrong_entries), str(report)
+
+
+@pytest.mark.parametrize("seed", [9, 25, 35])
+def test_small_outputs_that_are_made_of_rounding_are_not_accused(seed: int) -> None:
+    """1 − cos x at 1e-8 is a few stairs, among outputs that are smooth."""
+    x = 10.0 ** np.random.default_rng(seed).uniform(-8, 1, 20)
+    assert check(lambda x: 1 - np.cos(x), x, vjp=lambda x, v: v * np.sin(x), rng=seed)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_small_outputs_whose_claim_is_rounded_are_not_accused(seed: int) -> None:
+    """1 − tanh² keeps some digits only, where the outputs hardly move."""
+    x = 8 * np.random.default_rng(seed).standard_normal(30)
+    assert check(np.tanh, x, vjp=lambda x, v: v * (1 - np.tanh(x) ** 2), rng=seed)
+
+
+def test_an_output_in_subnormal_units_does_no_harm() -> None:
+    weights = np.array([1.0, 1e-310])
+    assert check(lambda x: weights * x, np.ones(2), vjp=lambda x, v: weights * v, rng=0)
