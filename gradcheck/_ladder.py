@@ -37,6 +37,7 @@ from gradcheck._line import Line
 BASE = 4  # the coarsest rung of the first window: steps of 1/16 of the argument's size
 WIDTH = 4  # rungs in a window: three extrapolations, truncation of order h⁸
 SHORT = 3  # rungs in the window of a glance
+PAIR = 2  # rungs in a window that is finer than one along another line, which was smooth
 CHECK = 12.7  # the fine rung that a first window must agree with; off the ladder, against aliasing
 STRIDE = 3  # spacing of the rungs of a survey
 ONE_SIDED_WIDTH = 6
@@ -45,6 +46,7 @@ _NOISE_TRIPLES = 5
 ORDINARY = 1000.0  # multiples of the modelled rounding that an ordinary computation stays below
 SIGMAS = 3.0  # how many standard deviations of noise a radius covers
 TRUNCATION_SAFETY = 4.0
+_FORESEEN = 2.0**-10  # of a pair's only correction, the next one
 _NEXT = 4  # rungs finer than a window that show the noise at its place
 _LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver leave
 SMALLEST = 5e-324
@@ -115,7 +117,7 @@ def _one_sided_weights(width: int) -> tuple[float, ...]:
 # noise of two values, each of deviation σ; one-sided slopes share the value at the origin.
 _GAINS = {
     width: math.hypot(*(w * 2**k for k, w in enumerate(_central_weights(width)))) / math.sqrt(2)
-    for width in (SHORT, WIDTH)
+    for width in (PAIR, SHORT, WIDTH)
 }
 CENTRAL_GAIN = _GAINS[WIDTH]
 _ONE_SIDED_GAIN = math.hypot(
@@ -297,7 +299,7 @@ class Component:
         if not converges([r.slope for r in rungs], 2.5, rounding / 2):
             return None
         bends = [abs(r.bend) for r in rungs]
-        shrinking = bends[-1] <= max(bends[:-1]) / 3
+        shrinking = bends[-1] <= max(bends[:-1]) / (3.0 if width > PAIR else 1.5)
         if not shrinking and bends[-1] > 2 * SIGMAS * noise / rungs[-1].step:
             return None
         return Window(
@@ -449,8 +451,11 @@ def truncation(corrections: Sequence[float]) -> float:
     column to column, because the steps halve.  One of them may be small by accident, so the last is
     taken to be at least what the ratio before it foretells, and no error less than 2⁻¹⁴ of the last
     but one.  Two corrections can't tell such an accident: the bound is the last of them, which is more
-    than the error that any single power of h² leaves there.
+    than the error that any single power of h² leaves there.  One tells nothing of the next: that of a
+    pair is foreseen from steps four times as large, along another line, which showed φ smooth.
     """
+    if len(corrections) == 1:
+        return _FORESEEN * corrections[0]
     if len(corrections) == 2:
         first, second = corrections
         return second * (TRUNCATION_SAFETY if 8 * second > first else 1.0)

@@ -19,6 +19,7 @@ from gradcheck._ladder import (
     CHECK,
     COARSEST,
     ORDINARY,
+    PAIR,
     SHORT,
     SIGMAS,
     STRIDE,
@@ -122,7 +123,10 @@ def first_glance(c: Component, goal: Goal) -> Found | None:
 
 
 def glance(c: Component, goal: Goal, noise: float, finest: int) -> Found | None:
-    """Return a derivative from three rungs; None where it misses the goal.
+    """Return a derivative from two rungs, or from three; None where it misses the goal.
+
+    A right claim along a line that is not as smooth disagrees, and is looked at again; a wrong one
+    would have to be wrong by just what the two rungs leave out.
 
     Parameters
     ----------
@@ -131,11 +135,14 @@ def glance(c: Component, goal: Goal, noise: float, finest: int) -> Found | None:
     goal : Goal
         What is good enough.
     noise : float
-        Upper estimate of φ's noise, from elsewhere: three rungs show none.
+        Upper estimate of φ's noise, from elsewhere: so few rungs show none.
     finest : int
         The finest rung of a window that was smooth elsewhere.
     """
-    window = _short_window(c, max(finest + 1 - SHORT, _SHORT_BASE), noise, goal)
+    finest = max(finest, BASE + WIDTH - 1)
+    window = c.window(finest + 1, noise, PAIR)
+    if window is None or not _sharp(window, goal):
+        window = _short_window(c, finest + 1 - SHORT, noise, goal)
     return None if window is None else found_in(c, window, "smooth", noise)
 
 
