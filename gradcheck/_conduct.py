@@ -25,11 +25,16 @@ def function_is_usable(problem: Problem) -> str:
     Raises
     ------
     Violation
-        If f isn't finite at x, returns nothing, or returns something else the second time.
+        If f isn't finite at x, returns nothing, or returns something else the second time, or x
+        can't move.
     """
     if problem.outputs.size == 0 or problem.inputs.layout.size == 0:
         empty = "f returns no values" if problem.outputs.size == 0 else "x holds no numbers"
         raise undecided(Reason.EMPTY, f"there is nothing to differentiate: {empty}")
+    if not problem.inputs.can_move:
+        raise undecided(
+            Reason.EMPTY, "there is nothing to differentiate: no direction stays in the domain"
+        )
     bad = np.flatnonzero(~np.isfinite(problem.value))
     if bad.size:
         slot, index = problem.outputs.locate(int(bad[0]))

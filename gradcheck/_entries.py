@@ -345,6 +345,8 @@ class _Entries:
     def _walked(self, wanted: Mask) -> Iterator[tuple[int, Line]]:
         """Yield the columns that are wanted with their lines, in threads walked along as far as differences need."""
         columns = [int(i) for i in np.flatnonzero(np.any(wanted, axis=0))]
+        if not self._free:  # an entry that the domain holds in its place has no derivative
+            columns = [i for i in columns if np.any(self._along(i))]
         for k in range(0, len(columns), _AT_A_TIME):  # a line holds as much as x
             block = columns[k : k + _AT_A_TIME]
             curves = [self._problem.curve(self._along(i)) for i in block]

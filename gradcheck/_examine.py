@@ -191,8 +191,8 @@ class Examination:
         self._try_directions(support)
         kinks = self._set_kinks_aside(support)
         self._seek_confirmation(support)
-        for probe in () if kinks else (self._try_small_outputs, self._try_small_entries):
-            if not self._disagreeing():
+        for probe in (self._try_small_outputs, self._try_small_entries):
+            if not self._disagreeing() and not kinks:
                 probe()
                 self._seek_confirmation(support)
         self._finish(witnessed)
@@ -328,8 +328,9 @@ class Examination:
 
         A comparison that shows noise, which f may have from there too, says nothing and isn't kept.
         """
-        at = self._problem, _SMALL_OUTPUTS, direction, cotangent, _VERY_ROUGHLY
-        c = confirm(*at, goal, look)
+        d = self._problem.inputs.tangent(direction)
+        rtol = max(self._rtol, _VERY_ROUGHLY)
+        c = confirm(self._problem, _SMALL_OUTPUTS, d, cotangent, rtol, goal, look)
         if c.agrees or c.found.reason == "smooth":
             self._comparisons.append(c)
 

@@ -215,6 +215,14 @@ class Inputs:
         ]
         return self.layout.flatten(parts)
 
+    @property
+    def can_move(self) -> bool:
+        """Whether there is a direction that stays in the domains: there is none in a simplex of one number."""
+        uneven = self.sizes * np.linspace(
+            1, 2, self.layout.size
+        )  # no projection is known to remove it
+        return bool(np.any(self.tangent(uneven)))
+
     def reach(self, direction: Array) -> tuple[float, float]:
         """Largest steps backward and forward along a flat direction that stay in every domain."""
         backward = forward = math.inf

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import Outcome, Reason, check
+from gradcheck import Outcome, Reason, Simplex, check
 
 SEEDS = range(5)
 
@@ -256,6 +256,26 @@ def test_wrong_rows_of_outputs_in_small_units(kind: str, factor: float, output: 
         report = check(stress_and_shift, x, rng=seed, **{kind: AS_CLAIM[kind](wrong)})
         assert report.outcome is Outcome.FAIL, str(report)
         assert all(e.output == (output,) for e in report.wrong_entries), str(report)
+
+
+def test_a_tolerance_holds_for_outputs_in_small_units_too() -> None:
+    claim = AS_CLAIM["jac"](np.array([1.0, 1.03, 1.0]))
+    x = np.array([0.7, 1.3])
+    assert check(stress_and_shift, x, jac=claim, rtol=0.05, rng=0)
+    assert check(stress_and_shift, x, jac=claim, rng=0).outcome is Outcome.FAIL
+
+
+def test_small_outputs_are_asked_inside_the_domain() -> None:
+    def f(p: np.ndarray) -> np.ndarray:
+        if abs(p.sum() - 1) > 1e-12:
+            raise ValueError("no distribution")
+        return np.array([1e9, 1e-9, 1.0]) * p**2
+
+    def vjp(p: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return 2 * p * np.array([1e9, 2e-9, 1.0]) * v
+
+    report = check(f, np.array([0.2, 0.5, 0.3]), vjp=vjp, domain=Simplex(), rng=0)
+    assert report.outcome is Outcome.FAIL, str(report)
 
 
 @pytest.mark.parametrize("seed", [9, 25, 35])

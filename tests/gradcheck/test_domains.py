@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import Domain, Outcome, PositiveDefinite, Simplex, Symmetric, check
+from gradcheck import Domain, Outcome, PositiveDefinite, Reason, Simplex, Symmetric, check
 
 
 def sampled(domain: Domain, *shape: int) -> Any:
@@ -123,3 +123,22 @@ def test_reach_ends_where_a_matrix_becomes_singular() -> None:
         assert PositiveDefinite().contains(a + t * d) is inside
     for t, inside in [(-0.999 * backward, True), (-1.001 * backward, False)]:
         assert PositiveDefinite().contains(a + t * d) is inside
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_simplex_of_one_number_holds_it_in_its_place(mode: Any) -> None:
+    """Nothing can be told of its derivative; beside other arguments it is left alone."""
+    p, w = np.ones((2, 1)), np.array([2.0, 3.0])
+
+    def grad(p: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return 2 * p * np.sum(w), np.full_like(w, np.sum(p**2))
+
+    alone = check(
+        lambda p: np.sum(p**2), p, grad=lambda p: 2 * p, domain=Simplex(), mode=mode, rng=0
+    )
+    assert (alone.outcome, alone.reason) == (Outcome.INCONCLUSIVE, Reason.EMPTY)
+
+    def f(p: np.ndarray, w: np.ndarray) -> np.float64:
+        return np.sum(p**2) * np.sum(w)
+
+    assert check(f, (p, w), grad=grad, domain={0: Simplex()}, mode=mode, rng=0)
