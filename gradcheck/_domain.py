@@ -225,7 +225,7 @@ class Symmetric:
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
         """Draw the symmetric part of a standard normal matrix."""
         del sizes
-        return _symmetric_part(rng.standard_normal(shape))
+        return _symmetric_part(rng.standard_normal(_square(shape)))
 
     def contains(self, x: Array) -> bool:
         """Whether the matrices are square and exactly symmetric."""
@@ -261,13 +261,19 @@ class PositiveDefinite:
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
         """Draw A·Aᵀ/n + I/4 for a standard normal A: condition numbers of some tens."""
         del sizes
-        a = rng.standard_normal(shape)
+        a = rng.standard_normal(_square(shape))
         n = shape[-1]
         return _symmetric_part(a @ np.swapaxes(a, -1, -2) / n + np.eye(n) / 4)
 
     def contains(self, x: Array) -> bool:
-        """Whether the matrices are exactly symmetric and have positive eigenvalues."""
-        return Symmetric().contains(x) and bool(np.all(np.linalg.eigvalsh(x) > 0))
+        """Whether the matrices are exactly symmetric and have a Cholesky factor."""
+        if not Symmetric().contains(x):
+            return False
+        try:
+            np.linalg.cholesky(x.astype(np.float64))
+        except np.linalg.LinAlgError:
+            return False
+        return True
 
     def tangent(self, x: Array, direction: Array) -> Array:
         """Return the symmetric part."""
@@ -291,3 +297,10 @@ def _symmetric_part(a: Array) -> Array:
 
 def _is_square(x: Array) -> bool:
     return x.ndim >= 2 and x.shape[-1] == x.shape[-2]
+
+
+def _square(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape if it is one of square matrices, else raise ``ValueError``."""
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(f"matrices must be square in the last two axes, got the shape {shape}")
+    return shape

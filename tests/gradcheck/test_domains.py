@@ -142,3 +142,23 @@ def test_a_simplex_of_one_number_holds_it_in_its_place(mode: Any) -> None:
         return np.sum(p**2) * np.sum(w)
 
     assert check(f, (p, w), grad=grad, domain={0: Simplex()}, mode=mode, rng=0)
+
+
+@pytest.mark.parametrize("domain", [Symmetric(), PositiveDefinite()])
+def test_matrices_are_square(domain: Domain) -> None:
+    with pytest.raises(
+        ValueError, match=r"must be square in the last two axes, got the shape \(4, 1\)"
+    ):
+        sampled(domain, 4, 1)
+
+
+@pytest.mark.parametrize("x", [np.outer([1.0, 3.0, 7.0], [1.0, 3.0, 7.0]), np.diag([1.0, -1.0])])
+def test_a_matrix_without_cholesky_factor_is_not_definite(x: np.ndarray) -> None:
+    """The singular one has eigenvalues that rounding may make positive."""
+    with pytest.raises(ValueError, match="does not lie in its domain"):
+        check(log_determinant, x, grad=np.linalg.pinv, domain=PositiveDefinite(), rng=0)
+
+
+def test_definite_matrices_in_half_precision() -> None:
+    x = np.array([[2.0, 0.5], [0.5, 1.0]], dtype=np.float16)
+    assert check(lambda a: np.sum(a * a), x, grad=lambda a: 2 * a, domain=PositiveDefinite(), rng=0)
