@@ -26,6 +26,7 @@ from gradcheck._oracles import derivative
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
 from gradcheck._search import Goal, roughly
+from gradcheck._singular import Found
 
 MOST_ENTRIES = 10
 _EVALUATIONS = 1000  # beyond those of the check itself: ten entries of a million
@@ -101,7 +102,7 @@ def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[
     # whose part of the disagreement it is needs no more than a fraction of it
     whole = group.comparison.found
     goal = Goal(GOAL.rtol, abs(group.comparison.claimed - whole.value) / 16)
-    first = _measured(problem, directions[0], v, rtol, goal, whole.noise)
+    first = _measured(problem, directions[0], v, rtol, goal, whole)
     rest = replace(
         whole,
         value=whole.value - first.found.value,
@@ -110,15 +111,16 @@ def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[
     )
     second = judged(problem, "group", directions[1], v, rest, rtol)
     if not first.resolved or whole.interval is not None or 0.5 < second.excess < 10:
-        second = _measured(problem, directions[1], v, rtol, goal, whole.noise)
+        second = _measured(problem, directions[1], v, rtol, goal, whole)
     return [_Group(p, c) for p, c in zip(parts, (first, second), strict=True)]
 
 
 def _measured(
-    problem: Problem, direction: Array, v: Array, rtol: float, goal: Goal, noise: float
+    problem: Problem, direction: Array, v: Array, rtol: float, goal: Goal, whole: Found
 ) -> Comparison:
     component = Component(problem.line(direction, v[None, :]), 0)
-    found = roughly(component, goal.atol, noise) or derivative(component, goal)
+    rough = roughly(component, goal.atol, whole.noise, whole.finest)
+    found = rough or derivative(component, goal)
     return judged(problem, "group", direction, v, found, rtol)
 
 
@@ -143,7 +145,7 @@ def _entry(
     if not problem.scalar:
         v = _worst_output(problem, curve, d, whole, rtol)
     at = (problem, Component(curve.projected(v[None, :]), 0), d, v, rtol)
-    final = _grossly_wrong(*at, whole.found.noise) or _judged_along(*at)
+    final = _grossly_wrong(*at, whole.found) or _judged_along(*at)
     if final.agrees:
         return None
     slot, index = problem.inputs.layout.locate(position)
@@ -170,7 +172,7 @@ def _worst_output(problem: Problem, curve: Line, d: Array, whole: Comparison, rt
         cotangents = [_masked(whole.cotangent, part) for part in parts]
         components = [Component(curve.projected(v[None, :]), 0) for v in cotangents]
         at = [(problem, c, d, v, rtol) for c, v in zip(components, cotangents, strict=True)]
-        seen = [_grossly_wrong(*place, whole.found.noise) for place in at]
+        seen = [_grossly_wrong(*place, whole.found) for place in at]
         if not any(seen):
             seen = [_judged_along(*place) for place in at]
         worst, positions = max(
@@ -183,10 +185,10 @@ def _worst_output(problem: Problem, curve: Line, d: Array, whole: Comparison, rt
 
 
 def _grossly_wrong(
-    problem: Problem, component: Component, d: Array, v: Array, rtol: float, noise: float
+    problem: Problem, component: Component, d: Array, v: Array, rtol: float, whole: Found
 ) -> Comparison | None:
     """Compare ⟨v, f⟩ along a curve roughly; None unless that leaves no doubt about a disagreement."""
-    rough = roughly(component, math.inf, noise)
+    rough = roughly(component, math.inf, whole.noise, whole.finest)
     if rough is None:
         return None
     c = judged(problem, "entry", d, v, rough, rtol)

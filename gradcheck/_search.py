@@ -42,7 +42,8 @@ from gradcheck._singular import (
 )
 
 _MAX_WINDOWS = 6
-_SHORT_BASE = BASE + WIDTH - SHORT  # the finest rungs of the first window
+_USUAL_FINEST = BASE + WIDTH - 1  # rung of the first window
+_SHORT_BASE = _USUAL_FINEST + 1 - SHORT
 _FINER = 3  # rungs that a glance goes down where the first three are too coarse for f
 _CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its bound
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
@@ -139,7 +140,7 @@ def glance(c: Component, goal: Goal, noise: float, finest: int) -> Found | None:
     finest : int
         The finest rung of a window that was smooth elsewhere.
     """
-    finest = max(finest, BASE + WIDTH - 1)
+    finest = max(finest, _USUAL_FINEST)
     window = c.window(finest + 1, noise, PAIR)
     if window is None or not _sharp(window, goal):
         window = _short_window(c, finest + 1 - SHORT, noise, goal)
@@ -157,12 +158,13 @@ def _short_window(c: Component, start: int, noise: float, goal: Goal) -> Window 
     return None
 
 
-def roughly(c: Component, atol: float, noise: float) -> Found | None:
+def roughly(c: Component, atol: float, noise: float, finest: int) -> Found | None:
     """Return a derivative from two rungs, for questions that need no more; None where it is worse than `atol`.
 
-    The noise is that of `glance`.
+    Noise and finest rung are those of `glance`.
     """
-    coarse, fine = c.rung(BASE + 1), c.rung(BASE + 3)
+    finest = max(finest, _USUAL_FINEST)
+    coarse, fine = c.rung(finest - 2), c.rung(finest)
     if not (coarse.finite and fine.finite):
         return None
     value = fine.slope + (fine.slope - coarse.slope) / 15  # steps that differ by four
