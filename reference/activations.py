@@ -451,13 +451,15 @@ def _log_sigmoid_grad(x: Array, out: Array | None = None) -> Any:
 
 def _softplus(x: Array, out: Array | None = None) -> Any:
     # log1p keeps the digits on both sides: where e^x is tiny it is e^x, where it is large, x.
-    # From 37 on softplus rounds to x, and beyond 700 e^x overflows.
-    y = np.exp(x, out=out)
-    np.log1p(y, out=y)
-    if not x.max() <= 700:
-        far = x > 700
-        y[far] = x[far]
-    return y
+    # From 37 on softplus rounds to x, also where e^x overflows, which the processor reports.
+    try:
+        with np.errstate(over="raise"):
+            y = np.exp(x, out=out)
+    except FloatingPointError:
+        y = np.log1p(np.exp(np.minimum(x, 700)), out=out)
+        np.copyto(y, x, where=x > 700)
+        return y
+    return np.log1p(y, out=y)
 
 
 def _identity_grad(x: Array, out: Array | None = None) -> Any:
