@@ -218,9 +218,9 @@ class Inputs:
     @property
     def can_move(self) -> bool:
         """Whether there is a direction that stays in the domains: there is none in a simplex of one number."""
-        uneven = self.sizes * np.linspace(
-            1, 2, self.layout.size
-        )  # no projection is known to remove it
+        if all(d is None for d in self._domains):
+            return self.layout.size > 0
+        uneven = self.sizes * np.linspace(1, 2, self.layout.size)  # what no projection removes
         return bool(np.any(self.tangent(uneven)))
 
     def reach(self, direction: Array) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from gradcheck._ladder import (
     BASE,
     CHECK,
     ONE_SIDED_WIDTH,
+    PAIR,
     SIGMAS,
     STRIDE,
     Component,
@@ -53,7 +54,7 @@ class Found:
         The same at the steps that the value comes from, where they are known; beside a pole or an
         exponential it may be far smaller.
     finest : int
-        The finest rung of the window that the value comes from; 0 if it comes from none.
+        The finest rung of the window that showed φ smooth; 0 if none did.
     scales : tuple of Found
         Where φ is a saw of many teeth: what it is inside the tooth at x, and across many of them.  A
         sawtooth of (10x mod 1) is meant to have the first derivative, and (eˣ − 1)/x near zero,
@@ -97,7 +98,10 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     if w.noise > _LOUDER * noise:  # beyond the first stair there is more than at the finest steps
         noise = w.noise
     scale = max(c.scale(), near)
-    return Found(w.value, w.radius, reason, noise, step, scale, near=near, finest=w.stop - 1)
+    finest = (
+        w.start if w.width == PAIR else w.stop
+    ) - 1  # a pair lies below the window it relies on
+    return Found(w.value, w.radius, reason, noise, step, scale, near=near, finest=finest)
 
 
 def on_two_scales(c: Component, tooth: Window, across: Found) -> Found:

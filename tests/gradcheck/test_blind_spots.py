@@ -295,3 +295,32 @@ def test_small_outputs_whose_claim_is_rounded_are_not_accused(seed: int) -> None
 def test_an_output_in_subnormal_units_does_no_harm() -> None:
     weights = np.array([1.0, 1e-310])
     assert check(lambda x: weights * x, np.ones(2), vjp=lambda x, v: weights * v, rng=0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("shape", [30, (200, 50)])
+def test_saturated_slopes_in_float32_are_not_accused(seed: int, shape: Any) -> None:
+    """The textbook's 1 − tanh² and s(1 − s) keep no digits there, and f is looked at in float64."""
+    rng = np.random.default_rng(seed)
+
+    def sigmoid(x: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-x))
+
+    x = (8 * rng.standard_normal(shape)).astype(np.float32)
+    assert check(np.tanh, x, vjp=lambda x, v: v * (1 - np.tanh(x) ** 2), rng=seed)
+    assert check(sigmoid, x, vjp=lambda x, v: v * sigmoid(x) * (1 - sigmoid(x)), rng=seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_saturated_layer_in_float32_is_not_accused(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = rng.standard_normal((30, 50)).astype(np.float32)
+    x = rng.standard_normal(50).astype(np.float32)
+
+    def layer(x: np.ndarray) -> np.ndarray:
+        return np.tanh(weights.astype(x.dtype) @ x)
+
+    def layer_vjp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        return weights.T @ (v * (1 - layer(x) ** 2))
+
+    assert check(layer, x, vjp=layer_vjp, rng=seed)
