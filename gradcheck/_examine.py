@@ -68,9 +68,7 @@ _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smoot
 _ROUGHLY = 1e-4
 _VERY_ROUGHLY = 1e-2
 _SMALL_OUTPUTS = "small outputs"
-_NOTHING = (
-    1024.0  # ulps of its value, which an output must move by: of less a right claim isn't sure
-)
+_NOTHING = 1024.0  # ulps of its value, by which an output moves that a right claim is sure of
 _LEAST_UNIT = 1e-280  # its reciprocal and products with it are far from float64's ends
 
 

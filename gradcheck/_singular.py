@@ -98,9 +98,8 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     if w.noise > _LOUDER * noise:  # beyond the first stair there is more than at the finest steps
         noise = w.noise
     scale = max(c.scale(), near)
-    finest = (
-        w.start if w.width == PAIR else w.stop
-    ) - 1  # a pair lies below the window it relies on
+    # a pair lies just below the window that it relies on
+    finest = w.start - 1 if w.width == PAIR else w.stop - 1
     return Found(w.value, w.radius, reason, noise, step, scale, near=near, finest=finest)
 
 
