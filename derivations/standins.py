@@ -3,7 +3,8 @@
 Those refuse everything but floats, and change nothing in exact arithmetic: a cast rounds, a block
 is a part of an array.  While code is traced, and only then, the few functions that do this pass
 symbolic arrays on; all others run as they are.  Where `reference` chooses by the size of a sum of
-exponentials, for the sake of rounding alone, it shifts every row of symbols.
+exponentials, for the sake of rounding alone, it shifts every row of symbols.  Symbols raise no
+floating-point flags: what runs where the processor reports one is not followed.
 """
 
 from __future__ import annotations
