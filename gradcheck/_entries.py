@@ -157,9 +157,12 @@ class _Entries:
         self._free = inputs.tangent(self._sizes) is self._sizes  # no domain is declared
         self._jacobian = _claimed_jacobian(problem)
         self._claimed = self._jacobian * self._sizes
+        self._moves = np.ones(self._sizes.size, dtype=bool)  # false where the domain holds an entry
         if not self._free:
             for i in range(self._sizes.size):
-                self._claimed[:, i] = self._jacobian @ self._along(i)
+                d = self._along(i)
+                self._moves[i] = d.any()
+                self._claimed[:, i] = self._jacobian @ d
         sizes = np.array([norm(row) for row in self._claimed])[:, None]
         small = np.abs(self._claimed) < SMALL * sizes
         self._rounding = np.where(small, claim_rounding(problem, 1.0) * sizes, 0.0)
@@ -332,21 +335,20 @@ class _Entries:
         wrong.sort(key=lambda item: -item[0])
         if not wrong and not direction.agrees:
             unresolved = max(unresolved, 1)  # a direction and the entries contradict each other
+        total = self._claimed.shape[0] * int(np.count_nonzero(self._moves))
         return EntryResult(
-            total=self._claimed.size,
+            total=total,
             unresolved=unresolved,
             kinks=kinks,
-            searched=int(np.count_nonzero(wanted)),
-            resolution=math.inf if unresolved == self._claimed.size else resolution,
+            searched=int(np.count_nonzero(wanted & self._moves)),
+            resolution=math.inf if unresolved == total else resolution,
             wrong=tuple(entry for _, entry in wrong),
             columns=(direction, *shown),
         )
 
     def _walked(self, wanted: Mask) -> Iterator[tuple[int, Line]]:
         """Yield the columns that are wanted with their lines, in threads walked along as far as differences need."""
-        columns = [int(i) for i in np.flatnonzero(np.any(wanted, axis=0))]
-        if not self._free:  # an entry that the domain holds in its place has no derivative
-            columns = [i for i in columns if np.any(self._along(i))]
+        columns = [int(i) for i in np.flatnonzero(np.any(wanted, axis=0) & self._moves)]
         for k in range(0, len(columns), _AT_A_TIME):  # a line holds as much as x
             block = columns[k : k + _AT_A_TIME]
             curves = [self._problem.curve(self._along(i)) for i in block]

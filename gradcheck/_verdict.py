@@ -21,6 +21,8 @@ _WHY = {
     Reason.DOMAIN: "f isn't finite around x",
     Reason.KINK: "f has kinks along the directions tried",
 }
+# which derivative is wrong, where no entry of it could be singled out
+_WHERE = {"small entries": "in the small entries", "small outputs": "of the small outputs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,9 @@ def disagreement(
         )
     else:
         assert worst is not None  # a failure without entries comes from a direction
+        where = _WHERE.get(worst.label, f"along a {worst.label} direction")
         message = (
-            f"the derivative along a {worst.label} direction is wrong: claimed {number(worst.claimed)}, "
+            f"the derivative {where} is wrong: claimed {number(worst.claimed)}, "
             f"numerical {number(worst.found.value)} ± {worst.found.radius:.1e}"
         )
     return Verdict(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradcheck import GradientError, Interval, Outcome, Report, assert_gradient, check
+from gradcheck._compare import Comparison
+from gradcheck._locate import Located
+from gradcheck._singular import Found
+from gradcheck._verdict import disagreement
 
 A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
 X = np.array([0.5, -1.25, 2.0])
@@ -136,3 +141,18 @@ def test_text_of_a_failure() -> None:
     assert lines[3].split()[:3] == ["x0[1]", "2.34375", "4.6875"]
     assert lines[3].split()[-1] == "0.5"
     assert lines[5] == "  looks like: a single wrong entry, x0[1]; the others agree"
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        ("random", "the derivative along a random direction is wrong"),
+        ("small entries", "the derivative in the small entries is wrong"),
+        ("small outputs", "the derivative of the small outputs is wrong"),
+    ],
+)
+def test_a_failure_without_entries_says_which_derivative(label: str, said: str) -> None:
+    found = Found(2.0, 0.1, "smooth", 0.0, 1.0, 1.0)
+    worst = Comparison(label, np.ones(1), np.ones(1), 1.0, found, 1.0, 0.2, 1e-2)
+    verdict = disagreement(Located((), complete=False), worst, None, math.inf)
+    assert verdict.message == f"{said}: claimed 1, numerical 2 ± 1.0e-01"
