@@ -127,8 +127,15 @@ class Witnessed:
                 f"(relative difference {change:.1e}): it remembers something between calls or is random",
             )
         if any(map(_share_memory, self._held, again)):  # the same numbers, perhaps written anew
-            self._problem.ask_elsewhere()
+            self._problem.answer_elsewhere(self._probe)
             self._must_be_intact()
+
+    def repeats_itself(self, direction: Array, t: float) -> bool:
+        """Whether the claim gives the very same numbers at x + t·d."""
+        beside = self._problem.answer_beside(direction, t, self._probe)
+        return beside is not None and all(
+            np.array_equal(a, _plain(b)) for a, b in zip(self._copy, beside, strict=True)
+        )
 
     def _must_be_intact(self) -> None:
         for held, copy in zip(self._held, self._copy, strict=True):

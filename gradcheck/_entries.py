@@ -245,6 +245,9 @@ class _Entries:
         if not np.all(same & (np.abs(check_curve - curve) <= slack)):
             return None
         comparison = self._quick_comparison(d, v, fine + correction, radius, noise)
+        comparison = replace(
+            comparison, found=replace(comparison.found, bend=float(v @ curve) * h / 2)
+        )
         growth = (np.abs(coarse - fine) + rounding) / (0.75 * h * h)
         # where f is mostly an offset, the whole ladder (and other oracles) see far more
         sharp = float(np.abs(v) @ rounding) <= GOAL.rtol * comparison.scale

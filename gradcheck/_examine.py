@@ -61,6 +61,7 @@ _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
 _NOT_ROUNDING = 1e-3  # part of the claim that a movement must be
+_PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
 _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smooth for certain
 
 # Of entries beside which f may move by little more than its rounding, as much as is easily had: of
@@ -164,6 +165,23 @@ class Examination:
         """Check the claim's conduct, now that f has been evaluated elsewhere."""
         witnessed.still_holds()
         claim_is_linear(self._problem)
+        self._note_if_constant(witnessed)
+
+    def _note_if_constant(self, witnessed: Witnessed) -> None:
+        """Say so if the claim has the same numbers for a point where f's slope is another.
+
+        It is right at x, as a closure over x's own pullback is meant to be; but so is one that was
+        computed once, or that reads another variable than its argument.
+        """
+        if self._disagreeing():
+            return
+        bent = (c for c in self._random() if 2 * abs(c.found.bend) > _PLAINLY * c.missed)
+        c = next(bent, None)
+        if c is not None and witnessed.repeats_itself(c.direction, c.found.step):
+            self._notes.append(
+                f"asked at another point, where f's slope differs, the {self._problem.kind} gives the very "
+                "same numbers: it is right at x, but doesn't look at its argument"
+            )
 
     def _full_verdict(self) -> Verdict:
         problem, settings = self._problem, self._settings
@@ -176,8 +194,8 @@ class Examination:
             required=settings.rtol or COARSEST_RESOLUTION,
             batch=settings.batch,
         )
-        self._finish(witnessed)
         self._comparisons = list(result.columns)
+        self._finish(witnessed)
         if result.wrong:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
                 self._try_random(np.ones(problem.inputs.layout.size, dtype=bool))
@@ -430,11 +448,11 @@ class Examination:
             wrong = self._disagreeing()
             if wrong:
                 return self._failed(()) if len(wrong) >= 2 else self._marginal(wrong[0])
-        numerical = self._numerical_resolution()
         resolution = self._resolution()
         if all(c.found.reason == "constant" for c in self._comparisons):
             return verdicts.constant(self._comparisons, resolution)
-        if numerical > required and np.any(support):
+        blunt = resolution > required and self._numerical_resolution() > required
+        if blunt and np.any(support):
             if self._problem.calls.error:
                 self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
             worst = max(self._random(), key=lambda c: c.found.radius)

@@ -160,30 +160,39 @@ class Problem(Forward):
 
     def pullback_beside(self, direction: Array, t: float, cotangent: Array) -> Array | None:
         """Return the claimed vᵀJ at x + t·d instead of at x; None where the claim doesn't answer there."""
-        args = self.inputs.mover(direction)(t)
-        self.claim_calls.calls += 1
-        try:
-            match self.kind:
-                case "grad":
-                    return float(cotangent[0]) * self._flat_gradient(self._claim(*args))
-                case "vjp":
-                    given = copied(self._shaped_output(cotangent))
-                    return self._flat_gradient(self._claim(*args, given))
-                case _:
-                    return None
-        except Exception:  # noqa: BLE001 -- a finding of its own would be about another point than x
+        if self.kind not in ("grad", "vjp"):
             return None
+        with suppress(Exception):
+            gradient = self._flat_gradient(self._beside(direction, t, cotangent))
+            return float(cotangent[0]) * gradient if self.kind == "grad" else gradient
+        return None
 
-    def ask_elsewhere(self) -> None:
-        """Call a claim that takes x alone at another point, whatever it answers there."""
-        if self.kind not in ("grad", "jac"):
-            return
+    def answer_beside(self, direction: Array, t: float, probe: Array) -> list[Any] | None:
+        """Return what `answer` does, at x + t·d instead of at x; None where the claim doesn't answer there."""
+        with suppress(Exception):
+            return self._parts(self._beside(direction, t, probe))
+        return None
+
+    def answer_elsewhere(self, probe: Array) -> None:
+        """Let the claim answer at some other point, whatever it says there."""
         inputs = self.inputs
         direction = inputs.tangent(inputs.sizes)
-        t = min(_ASIDE, inputs.reach(direction)[1] / 2)
+        self.answer_beside(direction, min(_ASIDE, inputs.reach(direction)[1] / 2), probe)
+
+    def _beside(self, direction: Array, t: float, probe: Array) -> Any:
+        # what it raises there would be a finding about another point than x
         self.claim_calls.calls += 1
-        with suppress(Exception):  # a finding of its own would be about another point than x
-            self._claim(*inputs.mover(direction)(t))
+        return self._claim(*self.inputs.mover(direction)(t), *self._last_argument(probe))
+
+    def _last_argument(self, probe: Array) -> tuple[Any, ...]:
+        """Return what the claim takes beside x: a cotangent, a direction, or nothing."""
+        match self.kind:
+            case "vjp":
+                return (copied(self._shaped_output(probe)),)
+            case "jvp":
+                return (copied(self._shaped_input(probe)),)
+            case _:
+                return ()
 
     def pushforward(self, direction: Array) -> Array:
         """Return the claimed Ju as a flat vector over the outputs (for a jvp)."""
@@ -206,17 +215,16 @@ class Problem(Forward):
 
         What doesn't depend on either is known from now on.
         """
-        match self.kind:
-            case "vjp":
-                out = self._ask(self._shaped_output(probe))
-            case "jvp":
-                return [leaf.value for leaf in leaves(self._ask(self._shaped_input(probe)))]
-            case _:
-                out = self._ask()
+        out = self._ask(*self._last_argument(probe))
         if self.kind == "grad" and self._gradient is None:
             self._gradient = self._flat_gradient(out)
         if self.kind == "jac" and self._jacobian is None:
             self._jacobian = self._blocks_of(out)
+        return self._parts(out)
+
+    def _parts(self, out: Any) -> list[Any]:
+        if self.kind == "jvp":
+            return [leaf.value for leaf in leaves(out)]
         return self._leaves_of(out, f"the {self.kind}")
 
     def _shaped_input(self, direction: Array) -> Any:

@@ -55,6 +55,9 @@ class Found:
         exponential it may be far smaller.
     finest : int
         The finest rung of the window that showed φ smooth; 0 if none did.
+    bend : float
+        Half the difference of the one-sided slopes over `step`, where known: of a smooth φ about
+        half of what the derivative changes by over it.
     scales : tuple of Found
         Where φ is a saw of many teeth: what it is inside the tooth at x, and across many of them.  A
         sawtooth of (10x mod 1) is meant to have the first derivative, and (eˣ − 1)/x near zero,
@@ -71,6 +74,7 @@ class Found:
     oracle: str = "differences"
     near: float | None = None
     finest: int = 0
+    bend: float = 0.0
     scales: tuple[Found, ...] = ()
 
     def at_the_scale_of(self, claimed: float, slack: float) -> Found:
@@ -100,7 +104,8 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     scale = max(c.scale(), near)
     # a pair lies just below the window that it relies on
     finest = w.start - 1 if w.width == PAIR else w.stop - 1
-    return Found(w.value, w.radius, reason, noise, step, scale, near=near, finest=finest)
+    bend = c.rung(w.start).bend
+    return Found(w.value, w.radius, reason, noise, step, scale, near=near, finest=finest, bend=bend)
 
 
 def on_two_scales(c: Component, tooth: Window, across: Found) -> Found:

@@ -34,7 +34,7 @@ def natural_size(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     It is rounded down to a power of two, so that multiplying by it is exact.
     """
     size = np.asarray(np.abs(x), dtype=np.float64)
-    if not np.all(size):
+    if size.min(initial=1.0) == 0.0:
         nonzero = size[size > 0]
         size[size == 0] = float(np.median(nonzero)) if nonzero.size else 1.0
     return down_to_power_of_two(size)

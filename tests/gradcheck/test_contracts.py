@@ -116,6 +116,37 @@ def test_a_constant_gradient_may_be_one_array() -> None:
     assert report.claim_evaluations == 3, "twice at x, once elsewhere"
 
 
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("kind", "frozen"),
+    [
+        ("grad", lambda x: cubes_grad(X)),
+        ("jac", lambda x: cubes_grad(X)),
+        ("vjp", lambda x, v: v * cubes_grad(X)),
+        ("jvp", lambda x, u: float(cubes_grad(X) @ u)),
+    ],
+)
+def test_a_claim_that_ignores_x_passes_with_a_note(kind: str, frozen: Any, mode: Any) -> None:
+    report = check(cubes, X, rng=0, mode=mode, **{kind: frozen})
+    assert report, str(report)
+    assert any("doesn't look at its argument" in note for note in report.notes), str(report)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("f", "grad"),
+    [
+        (cubes, cubes_grad),
+        (lambda x: X @ x, lambda x: X.copy()),  # linear: constant by right
+        (lambda x: np.abs(x).sum() * 1.1, lambda x: 1.1 * np.sign(x)),
+    ],
+)
+def test_no_note_on_a_claim_that_follows_x(f: Any, grad: Any, mode: Any) -> None:
+    report = check(f, X, grad=grad, rng=0, mode=mode)
+    assert report, str(report)
+    assert not report.notes
+
+
 def test_random_function_is_inconclusive() -> None:
     rng = np.random.default_rng(0)
     report = check(lambda x: cubes(x) * rng.random(), X, grad=cubes_grad, rng=0)
