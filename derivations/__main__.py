@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import io
 import os
 import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(arguments[1:] if run is _derive else arguments)
     except (SystemExit, BrokenPipeError):
         raise  # argparse has said what is wrong; a reader who has seen enough is no error
+    except _UnwritableError as error:
+        return _fail(str(error))
     except KeyboardInterrupt:
         print("python -m derivations: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -192,8 +195,26 @@ def _request(options: argparse.Namespace) -> _Request:
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     plan = Plan(seed=seed, points=options.points)
     cases = tuple(row.case for row in catalogue.ROWS)
-    selection = report.select(options.names, claims.CLAIMS, cases)
+    try:
+        selection = report.select(options.names, claims.CLAIMS, cases)
+    except report.SelectionError as error:
+        hint = _hint(options.names, tuple(c.id for c in claims.CLAIMS), cases)
+        raise report.SelectionError(f"{hint}{error}") from error
     return _Request(selection, plan, _command(options, seed))
+
+
+def _hint(names: Sequence[str], ids: Sequence[str], cases: Sequence[str]) -> str:
+    """Say which names may have been meant by those that are none, before the long lists of all."""
+    near = dict.fromkeys(
+        close
+        for name in names
+        if name.upper() not in ids and name.lower() not in cases
+        for close in (
+            *difflib.get_close_matches(name.lower(), cases),
+            *difflib.get_close_matches(name.upper(), ids),
+        )
+    )
+    return f"did you mean {' or '.join(near)}? " if near else ""
 
 
 def _examine(request: _Request) -> ReportData:
@@ -232,13 +253,39 @@ def _progress(terminal: bool) -> Callable[[str], None]:
 
 
 def _write_to_terminal(text: str) -> None:
+    if sys.stdout is None:
+        raise _UnwritableError("there is no standard output; name a file with --output")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # the signs are not in every code page
-    sys.stdout.write(text)
+    _say(text)
+
+
+def _say(text: str) -> None:
+    if sys.stdout is None:  # the process was given none
+        return
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _abandon(sys.stdout)
+        raise _UnwritableError(f"cannot write to standard output: {error}") from error
+
+
+class _UnwritableError(Exception):
+    """Standard output takes no text."""
+
+
+def _abandon(stream: TextIO) -> None:
+    """Let the flush at the interpreter's exit be harmless: it would print, and end with 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _say_where(verdict: str, problems: Sequence[str], path: Path) -> None:
-    print(f"{verdict}.\nWritten to {path}", file=sys.stdout)
+    _say(f"{verdict}.\nWritten to {path}\n")
     for problem in problems:
         print(f"PROBLEM  {problem}", file=sys.stderr)
 
@@ -248,8 +295,7 @@ if __name__ == "__main__":
     os.environ.setdefault("SYMPY_CACHE_SIZE", "None")
     try:
         status = main()
-        sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon(sys.stdout)
         status = PROBLEMS
     sys.exit(status)

@@ -14,7 +14,7 @@ import secrets
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from gradcheck import __version__
 from gradcheck._formats import (
@@ -124,7 +124,7 @@ def _add_output(run: argparse.ArgumentParser) -> None:
         action="store_const",
         dest="verbosity",
         const=1,
-        help="whole reports, and the traceback of an error",
+        help="whole reports; the traceback of the error that stopped the command, if one did",
     )
     run.set_defaults(verbosity=0)
 
@@ -175,9 +175,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.verbosity > 0 and error.__cause__ is not None:
             traceback.print_exception(error.__cause__)
         return 2
-    except BrokenPipeError:
-        # The reader went away.  The interpreter flushes stdout at exit: let that be harmless.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has seen enough, which needs no sentence
+        _abandon(sys.stdout)
         return 2
     except KeyboardInterrupt:
         print("gradcheck: interrupted", file=sys.stderr)
@@ -238,7 +237,9 @@ class _Sink:
     def __init__(self, format_name: str, output: Path | None, verbosity: int) -> None:
         self._format = format_name
         self._output = output
-        self._stream = sys.stdout
+        self._stream: TextIO | None = sys.stdout  # None where the process was given none
+        if self._stream is None and output is None:
+            raise CommandError("there is no standard output; name a file with --output")
         if isinstance(self._stream, io.TextIOWrapper):
             self._stream.reconfigure(errors="backslashreplace")  # "±" in a terminal that has none
         self._style = TextStyle(verbosity, colour=output is None and _colourful(self._stream))
@@ -267,8 +268,23 @@ class _Sink:
         return text(run, self._style) if self._format == "text" else _FORMATS[self._format](run)
 
     def _print(self, words: str) -> None:
-        self._stream.write(words)
-        self._stream.flush()
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(words)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _abandon(self._stream)
+            raise CommandError(f"standard output cannot be written: {error}") from error
+
+
+def _abandon(stream: TextIO) -> None:
+    """Let the flush at the interpreter's exit be harmless: it would print, and end with 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _colourful(stream: object) -> bool:

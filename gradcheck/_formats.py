@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree as ET
 
 from gradcheck._report import Outcome, Reason, Report
@@ -49,12 +49,18 @@ class Checked:
     @property
     def label(self) -> str:
         """The name and the kind, such as ``softmax [vjp]``."""
-        return f"{self.report.name} [{self.report.kind}]"
+        return f"{_one_line(self.report.name)} [{self.report.kind}]"
 
     @property
     def evidence(self) -> str:
         """The whole report, and how to see it again."""
-        return f"{self.report}\n  reproduce: {self.reproduce}"
+        shown = replace(self.report, name=_one_line(self.report.name))
+        return f"{shown}\n  reproduce: {self.reproduce}"
+
+
+def _one_line(name: str) -> str:
+    """Write out a name's line ends and terminal codes, which could pass for another verdict."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def text_of_claim(checked: Checked, fail_on: Outcome, style: TextStyle) -> str:
     elif report.outcome is Outcome.PASS:
         lines = [_passing_line(checked)]
     else:
-        lines = [str(report).partition("\n")[0]]
+        lines = [checked.evidence.partition("\n")[0]]
     return "\n".join([_coloured(lines[0], report.outcome, style), *lines[1:], ""])
 
 
@@ -184,17 +190,21 @@ def junit(run: Run) -> str:
     """Write a run as JUnit XML.
 
     A wrong claim is a failure; one that could not be judged is an error, or skipped where it is no
-    finding.
+    finding.  Test servers take testcases of one name for one test, so a claim that is checked again
+    is numbered: ``softmax [vjp]``, ``softmax [vjp] #2``.
     """
     suite = ET.Element("testsuite", name="gradcheck")
     properties = ET.SubElement(suite, "properties")
     ET.SubElement(properties, "property", name="seed", value=str(run.seed))
     ET.SubElement(properties, "property", name="command", value=_xml(run.reproduce))
     counts: Counter[str] = Counter()
+    seen: Counter[tuple[str, str]] = Counter()
     for checked in run.checked:
-        test = ET.SubElement(
-            suite, "testcase", classname=_xml(checked.target), name=_xml(checked.label)
-        )
+        classname, name = _xml(checked.target), _xml(checked.label)
+        seen[classname, name] += 1
+        if seen[classname, name] > 1:
+            name += f" #{seen[classname, name]}"
+        test = ET.SubElement(suite, "testcase", classname=classname, name=name)
         tag = _junit_tag(checked.report, run.fail_on)
         counts[tag] += 1
         if tag:

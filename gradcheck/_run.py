@@ -59,18 +59,23 @@ class Options:
         """The command that does the same again."""
         words = ["gradcheck", "run", *self.targets, "--seed", str(self.seed)]
         if self.at is not None:
-            words += ["--at", self.at]
+            words += _option("--at", self.at)
         if self.mode != "fast":
             words += ["--mode", self.mode]
         if self.sizes:
-            words += ["--sizes", ",".join(f"{name}={n}" for name, n in self.sizes.items())]
+            words += _option("--sizes", ",".join(f"{s}={n}" for s, n in self.sizes.items()))
         if self.repeats != 1:
             words += ["--repeats", str(self.repeats)]
         if self.select is not None:
-            words += ["--select", self.select]
+            words += _option("--select", self.select)
         if self.fail_on is not Outcome.INCONCLUSIVE:
             words += ["--fail-on", self.fail_on.value]
         return shlex.join(words)
+
+
+def _option(name: str, value: str) -> list[str]:
+    """Return the words that give an option a value; a word ``-dash`` would be an option itself."""
+    return [f"{name}={value}"] if value.startswith("-") else [name, value]
 
 
 def checks(options: Options) -> Iterator[Checked]:
@@ -86,10 +91,15 @@ def checks(options: Options) -> Iterator[Checked]:
     point = _point(options, subjects)
     for subject in subjects:
         alone = options.select is None and sum(s.target == subject.target for s in subjects) == 1
-        select = None if alone else glob.escape(subject.name)
+        select = None if alone else _pattern(subject.name)
         for k in range(options.repeats):
             again = replace(options, targets=(subject.target,), select=select, repeats=1)
             yield from _check(subject, point, replace(again, seed=options.seed + k))
+
+
+def _pattern(name: str) -> str:
+    """Return a pattern in one line that fits a name: ``?`` stands for line ends and their like."""
+    return "".join(c if c.isprintable() else "?" for c in glob.escape(name))
 
 
 def _select(options: Options) -> tuple[Subject, ...]:

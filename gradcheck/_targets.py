@@ -184,7 +184,13 @@ def _function(
 
 
 def _siblings(module: ModuleType, name: str) -> tuple[tuple[ClaimKind, Callable[..., Any]], ...]:
-    found = (
-        (kind, getattr(module, name + suffix, None)) for kind, suffix in CLAIM_SUFFIXES.items()
-    )
+    found = ((kind, _found(module, name + suffix)) for kind, suffix in CLAIM_SUFFIXES.items())
     return tuple((kind, claim) for kind, claim in found if callable(claim))
+
+
+def _found(module: ModuleType, name: str) -> Any:
+    """Return what a name such as ``f`` or ``Class.f`` means in a module; None if it has none."""
+    try:
+        return operator.attrgetter(name)(module)
+    except AttributeError:
+        return None

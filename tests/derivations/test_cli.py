@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,23 @@ def test_unknown_names_exit_2_and_name_the_known(tables, capsys, names) -> None:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert f"nothing is called {names[-1]!r}; claims are A1; cases are tanh" in captured.err
+
+
+def test_unknown_names_are_answered_with_the_near_ones_first(tables, capsys) -> None:
+    tables(claim("A1", PROVED), claim("C11", PROVED), cases=("tanh", "softmax"))
+    assert main(["A1", "sofmax", "c111", "tanh", "Q*"]) == USAGE
+    said = capsys.readouterr().err
+    assert "error: did you mean softmax or C11? nothing is called 'sofmax'; claims are A1" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_a_standard_output_that_takes_nothing_is_said(tables, capsys, monkeypatch) -> None:
+    tables(claim("A1", PROVED))
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main([]) == USAGE
+        full.flush()  # as the interpreter does at its exit: a failure there would end with 120
+    assert "error: cannot write to standard output: " in capsys.readouterr().err
 
 
 def test_nothing_to_select_from_exits_2(tables, capsys) -> None:

@@ -15,8 +15,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gradcheck import _cli
+from gradcheck import Outcome, _cli
 from gradcheck.__main__ import main
+from gradcheck._cli import parser
+from gradcheck._run import Options
 
 SHOP = """
     import sys
@@ -66,6 +68,8 @@ SHOP = """
     CASES = [RIGHT, BROKEN, UNCLEAR]
     FINE = [RIGHT, POSITIVE, PICK]
     EMPTY = []
+    NAMED = [case("-dash", sine, broken_cosine), case("right\\nFAIL é", sine, np.cos),
+             case("\\"[a]'\\n\\u2028", sine, broken_cosine)]
 
     def cube(x):
         return float(np.sum(x**3))
@@ -206,6 +210,32 @@ def test_the_printed_command_finds_the_same_again(
         assert again[: again.index("\n\nseed")] in first
 
 
+@pytest.mark.parametrize("select", ["soft*", "-dash", "--at", "a b", "-'\\n"])
+def test_the_printed_command_gives_every_value_back(select: str) -> None:
+    sizes = {"-n": 2, "k": 3}
+    options = Options(("shop",), None, "full", 5, sizes, 2, select, Outcome.FAIL)
+    read = parser().parse_args(shlex.split(options.command)[1:])
+    assert (read.select, read.sizes, read.seed) == (select, sizes, 5)
+
+
+def test_a_case_of_any_name_is_found_again_and_takes_a_line(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "shop:NAMED", "--seed", "1"]) == 1
+    out = capsys.readouterr().out
+    verdicts = [line for line in out.splitlines() if line.lower().startswith(("pass", "fail"))]
+    assert [line.partition("[grad]")[0] for line in verdicts] == [
+        "FAIL  -dash ",
+        "pass  right\\nFAIL é ",
+        "FAIL  \"[a]'\\n\\u2028 ",
+    ]
+    one, other, _ = re.findall(r"reproduce: (.*)", out)
+    assert one.endswith(" --select=-dash")
+    for command in (one, other):
+        assert main(shlex.split(command)[1:]) == 1
+        assert "\n1 claim: " in capsys.readouterr().out
+
+
 def test_every_run_has_a_fresh_seed_and_every_repeat_another_point(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -260,6 +290,14 @@ def test_junit(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "shop", "--format", "junit"]) == 1
     suite = ET.fromstring(capsys.readouterr().out)[0]
     assert [suite.get(k) for k in ("tests", "failures", "errors")] == ["3", "1", "1"]
+
+
+def test_every_repeat_is_a_test_of_its_own_to_a_test_server(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "shop:RIGHT", "--repeats", "3", "--format", "junit"]) == 0
+    tests = ET.fromstring(capsys.readouterr().out).iter("testcase")
+    assert [t.get("name") for t in tests] == ["right [grad]", "right [grad] #2", "right [grad] #3"]
 
 
 def test_github(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -430,6 +468,35 @@ def test_a_mistake_of_the_command_itself_is_no_finding(
     assert "this is a mistake of gradcheck itself" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+@pytest.mark.parametrize("words", [[], ["--format", "json"], ["--output", "found.txt"]])
+def test_a_standard_output_that_takes_nothing_is_said(
+    shop: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["run", "shop:RIGHT", *words]) == 2
+        full.flush()  # as the interpreter does at its exit: a failure there would end with 120
+    said = capsys.readouterr().err
+    assert said.startswith("gradcheck: error: standard output cannot be written: ")
+    assert said.count("\n") == 1
+
+
+def test_a_process_without_standard_output_needs_a_file(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["run", "shop:RIGHT"]) == 2
+    assert capsys.readouterr().err == (
+        "gradcheck: error: there is no standard output; name a file with --output\n"
+    )
+    assert main(["run", "shop:RIGHT", "--output", "found.txt"]) == 0
+    assert "1 claim: 1 pass" in Path("found.txt").read_text(encoding="utf-8")
+
+
 def test_the_path_of_imports_is_left_as_it_was(shop: Path) -> None:
     before = list(sys.path)
     main(["run", "shop:RIGHT"])
@@ -486,6 +553,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(shop: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},  # so that something is left to be flushed
     )
     assert running.stdout is not None
     assert running.stderr is not None

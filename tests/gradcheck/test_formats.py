@@ -1,7 +1,9 @@
 """How a run is written: whole texts, and what survives a parser."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -265,3 +267,21 @@ def test_github_escapes_what_would_end_the_command() -> None:
     assert first.startswith("::error title=gradcheck%3A a%3A%3Ab%2Cc [grad] fail::FAIL  a::b,c")
     assert "50 %25 off%0D%0A::error::forged" in first
     assert not any(line.startswith("::") for line in rest)
+
+
+# -- names --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "form", [partial(text, style=TextStyle()), github, junit], ids=["text", "github", "junit"]
+)
+def test_a_name_of_several_lines_makes_no_second_verdict(form: Callable[[Run], str]) -> None:
+    ordinary = replace(EVERYTHING, fail_on=Outcome.FAIL)
+    named = (
+        replace(c.report, name=f"né'\nFAIL\r\u2028\x1b{c.report.name}") for c in ordinary.checked
+    )
+    checked = zip(ordinary.checked, named, strict=True)
+    strange = replace(ordinary, checked=tuple(replace(c, report=r) for c, r in checked))
+    shown = "né'\\nFAIL\\r\\u2028\\x1b"
+    assert shown in form(strange)
+    assert form(strange).replace(shown, "") == form(ordinary)

@@ -40,6 +40,16 @@ TABLE = """
     CASES = [SINE, SINE_AGAIN]
     GENERATED = (case for case in CASES)
     NUMBER = 3
+
+    class Powers:
+        @staticmethod
+        def square(x):
+            return float(np.sum(x**2))
+
+        @staticmethod
+        def square_grad(x):
+            return 2 * x
+
     WORD = "sine"
     EMPTY = []
     MIXED = [SINE, 5]
@@ -72,6 +82,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
         ("table:sine", ["sine", "sine again"]),
         ("table:sine again", ["sine again"]),
         ("table:cube", ["cube"]),
+        ("table:Powers.square", ["Powers.square"]),
     ],
 )
 def test_what_a_target_names(write: Write, target: str, named: list[str]) -> None:
