@@ -114,6 +114,11 @@ class Tallies:
         claim = report.name, report.kind
         self._by_claim[claim] = self._by_claim.get(claim, Tally(*claim)).add(report)
 
+    def has(self, report: Report) -> bool:
+        """Whether this very report is the last finding about its claim."""
+        tally = self._by_claim.get((report.name, report.kind))
+        return tally is not None and tally.finding is report
+
     def to_list(self) -> list[dict[str, Any]]:
         """Return every tally as JSON-safe data."""
         return [t.to_dict() for t in self._by_claim.values()]

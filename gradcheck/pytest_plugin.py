@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gradcheck._record import observing
+from gradcheck._report import GradientError
 from gradcheck._tally import Tallies
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
     given = config.getoption("--gradcheck-seed")
     config.stash[_seed] = secrets.randbelow(2**31) if given is None else given
     path = config.getoption("--gradcheck-json")
-    if path is not None and path.is_dir():
-        raise pytest.UsageError(f"--gradcheck-json={path}: is a directory, give the name of a file")
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise pytest.UsageError(f"--gradcheck-json={path}: not a file in an existing directory")
     config.pluginmanager.register(Collector(), "gradcheck-collector")
 
 
@@ -119,14 +120,26 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the record so far into the test's properties, in place of an earlier one."""
+    if call.excinfo is not None:
+        _hear_of(call.excinfo.value, item.stash[_tallies])
     tallies = item.stash[_tallies].to_list()
     if tallies:
         others = [(key, value) for key, value in item.user_properties if key != PROPERTY]
         item.user_properties[:] = [*others, (PROPERTY, json.dumps(tallies))]
     return (yield)
+
+
+def _hear_of(error: BaseException, tallies: Tallies) -> None:
+    """Count the finding behind an error, if it was made out of hearing: in a thread or process.
+
+    pytest itself chains the error of a thread to the one that it raises.
+    """
+    for raised in (error, error.__cause__):
+        if isinstance(raised, GradientError) and not tallies.has(raised.report):
+            tallies.add(raised.report)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -121,6 +121,7 @@ def test_an_option_that_is_no_number_is_refused(pytester: pytest.Pytester, optio
 
 def test_the_json_file_holds_every_check(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_it=RIGHT_AND_WRONG)
+    pytester.mkdir("out")
     pytester.runpytest("--gradcheck-seed=1", "--gradcheck-json=out/found.json")
     found = document(pytester.path / "out" / "found.json")
     assert found["schema"] == "gradcheck.pytest/1"
@@ -138,10 +139,14 @@ def test_the_json_file_holds_every_check(pytester: pytest.Pytester) -> None:
     assert wrong["wrong_entries"][0]["index"] == [1]
 
 
-def test_a_json_path_that_is_a_folder_is_refused(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest("--gradcheck-json=.")
+@pytest.mark.parametrize("path", [".", "nowhere/found.json"])
+def test_a_json_path_that_cannot_be_written_is_refused(
+    pytester: pytest.Pytester, path: str
+) -> None:
+    result = pytester.runpytest(f"--gradcheck-json={path}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--gradcheck-json=.: is a directory, give the name of a file"])
+    result.stderr.fnmatch_lines([f"*--gradcheck-json={path}: not a file in an existing directory"])
+    assert list(pytester.path.iterdir()) == []
 
 
 def test_many_examples_of_one_test_are_one_record(pytester: pytest.Pytester) -> None:
@@ -239,6 +244,41 @@ def test_findings_of_failed_tests_are_shown_with_the_tightest_margins(
     assert lines[2] == "tightest margins, as shares of the tolerance:"
     assert re.fullmatch(r"  \d\.\de[+-]\d\d  loss \[grad\]  test_it\.py::test_right", lines[3])
     assert len(lines) == 4  # nothing of test_caught, which passed
+
+
+def test_findings_of_threads_are_shown_where_they_fail_a_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import threading
+        from concurrent.futures import ThreadPoolExecutor
+        import pytest
+        import gradcheck
+
+        def check():
+            gradcheck.assert_gradient(lambda x: x**2, 3.0, grad=lambda x: x, name="square")
+
+        def test_pool():
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(check).result()
+
+        @pytest.mark.filterwarnings("error")
+        def test_thread():
+            thread = threading.Thread(target=check)
+            thread.start()
+            thread.join()
+
+        def test_twice():
+            try:
+                check()
+            except gradcheck.GradientError as error:
+                raise error
+    """
+    )
+    shown = [line for line in section(pytester.runpytest()) if "::" in line]
+    assert shown == [
+        f"test_it.py::{test}: fail: square [grad], 1 of 1 check"
+        for test in ("test_pool", "test_thread", "test_twice")
+    ]
 
 
 def test_a_failing_check_fails_the_test_with_the_verdict_in_the_summary(

@@ -67,12 +67,15 @@ def test_a_tally_keeps_the_tightest_pass_and_the_last_finding() -> None:
 
 def test_tallies_keep_claims_apart_and_are_json() -> None:
     tallies = Tallies()
-    for r in (
+    reports = (
         report(Outcome.PASS, probe(2.0, 1.0, 0.0, 0.0), name="g"),
         report(Outcome.FAIL, name="f"),
         report(Outcome.PASS, name="g"),
-    ):
+    )
+    for r in reports:
         tallies.add(r)
+    assert [tallies.has(r) for r in reports] == [False, True, False]
+    assert not tallies.has(replace(reports[1]))  # one just like it
     g, f = json.loads(json.dumps(tallies.to_list(), allow_nan=False))
     assert (g["name"], g["checks"], g["finding"]) == ("g", 2, None)
     assert g["tightest"] == {"used_tolerance": "inf", "resolution": 1e-7, "seed": 0}
