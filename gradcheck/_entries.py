@@ -65,6 +65,7 @@ _BENT = 2.0**-8  # a bend of this part of a slope may be a kink's
 _SUSPECTS = 64  # entries that are searched first where a direction disagrees and no pair does
 _AT_A_TIME = 256  # columns
 _SHOWN = 8
+_MOST_TOGETHER = 64  # entries at a kink that are looked at together
 Mask = npt.NDArray[np.bool_]
 
 
@@ -84,6 +85,8 @@ class EntryResult:
         Worst first.
     columns : tuple of Comparison
         The random direction, and the most wrong entries, as evidence.
+    at_kinks : tuple of ndarray
+        The first inputs at which some output has a kink, each as a direction.
     """
 
     total: int
@@ -93,6 +96,7 @@ class EntryResult:
     resolution: float
     wrong: tuple[WrongEntry, ...]
     columns: tuple[Comparison, ...]
+    at_kinks: tuple[Array, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,8 @@ class _Entries:
         seen = settled & (natural > 0)
         resolution = float(np.max((allowed + radius) / natural, where=seen, initial=0.0))
         result = self._searched(~settled, natural, resolution, scales.comparison)
-        if result.wrong or scales.comparison.agrees:
+        at_a_kink = result.at_kinks and scales.comparison.found.interval is not None
+        if result.wrong or scales.comparison.agrees or at_a_kink:
             return result
         # the claim is wrong by less than pairs see
         excess = np.nan_to_num(np.abs(pairs.slope - self._claimed) / allowed)
@@ -320,6 +325,7 @@ class _Entries:
         wrong: list[tuple[float, WrongEntry]] = []
         shown: list[Comparison] = []
         unresolved = kinks = 0
+        bent: dict[int, Array] = {}
         for i, line in self._walked(wanted):
             for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
                 c = self._compared(line, i, j)
@@ -329,6 +335,8 @@ class _Entries:
                     shown = sorted([*shown, c], key=lambda c: -c.excess)[:_SHOWN]
                 elif c.found.interval is not None:
                     kinks += 1
+                    if len(bent) < _MOST_TOGETHER:
+                        bent[i] = c.direction
                 elif not c.found.radius <= self._required * size:
                     unresolved += c.found.reason != "constant" or c.claimed != 0
                 elif size > 0:
@@ -336,7 +344,8 @@ class _Entries:
             self._problem.calls.calls += line.counter.calls
             self._problem.calls.error = line.counter.error or self._problem.calls.error
         wrong.sort(key=lambda item: -item[0])
-        if not wrong and not direction.agrees:
+        explained = direction.agrees or (bent and direction.found.interval is not None)
+        if not wrong and not explained:
             unresolved = max(unresolved, 1)  # a direction and the entries contradict each other
         total = self._claimed.shape[0] * int(np.count_nonzero(self._moves))
         return EntryResult(
@@ -347,6 +356,7 @@ class _Entries:
             resolution=math.inf if unresolved == total else resolution,
             wrong=tuple(entry for _, entry in wrong),
             columns=(direction, *shown),
+            at_kinks=tuple(bent.values()),
         )
 
     def _walked(self, wanted: Mask) -> Iterator[tuple[int, Line]]:

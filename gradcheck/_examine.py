@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,10 +47,11 @@ from gradcheck._line import quiet
 from gradcheck._locate import Located, examples, locate
 from gradcheck._oracles import movement_along_imaginary_axis
 from gradcheck._problem import Problem, Violation
-from gradcheck._report import Report, WrongEntry
+from gradcheck._report import Report, WrongEntry, entry_label
 from gradcheck._search import Goal, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import down_to_power_of_two, spacing
+from gradcheck._ties import TOGETHER, disagreement_of_ties
 from gradcheck._verdict import Verdict
 
 DIRECTIONS = 3
@@ -69,6 +70,7 @@ _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smoot
 _ROUGHLY = 1e-4
 _VERY_ROUGHLY = 1e-2
 _SMALL_OUTPUTS = "small outputs"
+_AT_KINKS = ("kink", TOGETHER)  # judged by themselves, without a second opinion
 _NOTHING = 1024.0  # ulps of its value, by which an output moves that a right claim is sure of
 _LEAST_UNIT = 1e-280  # its reciprocal and products with it are far from float64's ends
 
@@ -200,6 +202,11 @@ class Examination:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
                 self._try_random(np.ones(problem.inputs.layout.size, dtype=bool))
             return replace(self._failed(result.wrong), resolution=result.resolution)
+        if result.at_kinks:  # the random direction moved them all, which says nothing by itself
+            self._comparisons = [c for c in self._comparisons if c.found.interval is None]
+            self._try_kinks_together(result.at_kinks)
+            if any(c.label == TOGETHER for c in self._comparisons):
+                return self._failed(())
         if result.unresolved:
             return verdicts.unresolved_entries(result.unresolved, result.total, result.resolution)
         return verdicts.agreement_in_every_entry(result.total, result.kinks, result.resolution)
@@ -216,7 +223,7 @@ class Examination:
                 self._seek_confirmation(support)
         self._finish(witnessed)
         wrong = self._disagreeing()
-        if len(wrong) >= 2 or any(c.label == "kink" for c in wrong):
+        if len(wrong) >= 2 or any(c.label in _AT_KINKS for c in wrong):
             return self._failed(())
         if wrong:
             return self._marginal(wrong[0])
@@ -289,7 +296,7 @@ class Examination:
         """Look closer at slight disagreements; repeat a single one along fresh directions."""
         self._comparisons = [self._closer(c) if c.slight else c for c in self._comparisons]
         wrong = self._disagreeing()
-        if len(wrong) != 1 or wrong[0].label == "kink":
+        if len(wrong) != 1 or wrong[0].label in _AT_KINKS:
             return
         first = wrong[0]
         where = support if first.label == "random" else first.direction != 0
@@ -313,9 +320,15 @@ class Examination:
         kinks = find_kinks(self._problem, at_kink[0], self._rtol)
         for c in kinks:
             support &= c.direction == 0
-        self._comparisons = kinks  # the directions so far moved these entries too
+        self._comparisons = list(kinks)  # the directions so far moved these entries too
         self._try_directions(support)
+        self._try_kinks_together([c.direction for c in kinks if c.found.interval is not None])
         return kinks
+
+    def _try_kinks_together(self, kinks: Sequence[Array]) -> None:
+        if not self._disagreeing():
+            wrong = disagreement_of_ties(self._problem, kinks, self._rtol)
+            self._comparisons += [] if wrong is None else [wrong]
 
     def _try_small_outputs(self) -> None:
         """Probe outputs that move too little to be seen beside the others, each in a unit of its own."""
@@ -390,6 +403,10 @@ class Examination:
     def _failed(self, known: tuple[WrongEntry, ...]) -> Verdict:
         problem, rtol = self._problem, self._rtol
         worst = max(self._disagreeing(), key=lambda c: c.excess, default=None)
+        if worst is not None and worst.label == TOGETHER:  # all others agree
+            return verdicts.no_subgradient(
+                worst, self._names_of(worst.direction), self._resolution()
+            )
         flat = [c for c in self._disagreeing() if c.found.reason == "constant"]
         # one entry that moves and is wrong is enough, of directions it takes two
         if flat and len(self._disagreeing()) - len(flat) < (1 if known else 2):
@@ -407,6 +424,13 @@ class Examination:
             return verdicts.hair_off(worst, 10 * _HAIR, self._resolution())
         diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
         return verdicts.disagreement(located, worst, diagnosis, self._resolution())
+
+    def _names_of(self, direction: Array) -> list[str]:
+        layout = self._problem.inputs.layout
+        found = [(int(k), *layout.locate(int(k))) for k in np.flatnonzero(direction)]
+        return [
+            entry_label(slot.argument, slot.path, index, layout.part(k)) for k, slot, index in found
+        ]
 
     def _movement_along_imaginary_axis(self, c: Comparison) -> float:
         line = self._problem.line(c.direction, c.cotangent[None, :])

@@ -81,8 +81,13 @@ class WrongEntry:
     @property
     def label(self) -> str:
         """How the report names the entry, such as ``x0['w'][3, 17]``."""
-        where = f"[{', '.join(map(str, self.index))}]" if self.index else ""
-        return f"x{self.argument}{self.path}{where}{self.part and '.' + self.part}"
+        return entry_label(self.argument, self.path, self.index, self.part)
+
+
+def entry_label(argument: int, path: str, index: tuple[int, ...], part: str = "") -> str:
+    """Name an entry of x, such as ``x0['w'][3, 17]``."""
+    where = f"[{', '.join(map(str, index))}]" if index else ""
+    return f"x{argument}{path}{where}{part and '.' + part}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _WHY = {
     Reason.DOMAIN: "f isn't finite around x",
     Reason.KINK: "f has kinks along the directions tried",
 }
+_NAMED = 4
 # which derivative is wrong, where no entry of it could be singled out
 _WHERE = {"small entries": "in the small entries", "small outputs": "of the small outputs"}
 
@@ -88,6 +89,17 @@ def disagreement(
     return Verdict(
         Outcome.FAIL, Reason.DISAGREEMENT, message, resolution, located.entries, diagnosis
     )
+
+
+def no_subgradient(c: Comparison, names: Sequence[str], resolution: float) -> Verdict:
+    """Say that entries at a kink agree one by one, and not together."""
+    shown = ", ".join(names[:_NAMED]) + ("" if len(names) <= _NAMED else f" … ({len(names)})")
+    low, high = c.found.interval or (c.found.value, c.found.value)
+    message = (
+        f"{shown} at a kink: each lies between its one-sided derivatives, but not all together (along a "
+        f"direction that moves them claimed {number(c.claimed)}, one-sided {number(low)} … {number(high)})"
+    )
+    return Verdict(Outcome.FAIL, Reason.KINK, message, resolution)
 
 
 def single_disagreement(c: Comparison, directions: int, resolution: float) -> Verdict:

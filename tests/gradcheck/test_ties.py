@@ -1,0 +1,132 @@
+"""Claims at several kinks: each may lie between its one-sided derivatives, and all together may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from gradcheck import Outcome, Reason, check
+
+Mode = Literal["fast", "full"]
+TIED = np.array([2.0, 2.0, 1.0])
+POOL = np.array([1.0, 1.0, 0.5, 2.0, 2.0, 2.0])
+WEIGHTS = np.array([5.0, -1.0, 0.3])
+X0 = np.array([0.5, -2.0, 1.5])
+both_modes = pytest.mark.parametrize("mode", ["fast", "full"])
+
+
+def pool(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x.reshape(2, 3).max(axis=1))
+
+
+def relu(a: np.ndarray) -> np.ndarray:
+    return np.maximum(a, 0.0)
+
+
+def largest_two(x: np.ndarray) -> float:
+    return float(np.sort(x)[-2:].sum())
+
+
+NO_SUBGRADIENTS: dict[str, tuple[Callable[..., Any], np.ndarray, dict[str, Any]]] = {
+    "|a − b|, the sign of b": (
+        lambda x: abs(x[0] - x[1]) + x[0] ** 2,
+        np.ones(2),
+        {"grad": lambda x: np.array([3.0, 1.0])},
+    ),
+    "max, all of the tied": (np.max, TIED, {"grad": lambda x: (x == x.max()) * 1.0}),
+    "norm at 0, too steep": (
+        lambda x: np.sqrt(x @ x),
+        np.zeros(3),
+        {"grad": lambda x: np.array([0.7, -0.7, 0.7])},
+    ),
+    "hinge, one of two": (
+        lambda x: max(0.0, 1 - float(x.sum())),
+        np.full(2, 0.5),
+        {"grad": lambda x: np.array([-1.0, 0.0])},
+    ),
+    "−max, all of the tied": (lambda x: -x.max(), TIED, {"grad": lambda x: (x == x.max()) * -1.0}),
+    "max pool, vjp": (
+        pool,
+        POOL,
+        {"vjp": lambda x, v: np.repeat(v, 3) * np.array([1, 1, 0, 1, 1, 1])},
+    ),
+    "max pool, jvp": (
+        pool,
+        POOL,
+        {"jvp": lambda x, u: np.array([u[0] + u[1], u[3:].sum()])},
+    ),
+    "max of three, a half of each": (
+        np.max,
+        np.full(3, 2.0),
+        {"jvp": lambda x, u: u.sum() / 2},
+    ),
+    "two largest, three tied": (
+        largest_two,
+        np.array([1.0, 2.0, 2.0, 2.0]),
+        {"grad": lambda x: (x == 2.0) * 1.0},
+    ),
+}
+SUBGRADIENTS: dict[str, tuple[Callable[..., Any], np.ndarray, dict[str, Any]]] = {
+    "|a − b|": (
+        lambda x: abs(x[0] - x[1]) + x[0] ** 2,
+        np.ones(2),
+        {"grad": lambda x: np.array([2.5, -0.5])},
+    ),
+    "max, the first": (np.max, TIED, {"grad": lambda x: np.array([1.0, 0.0, 0.0])}),
+    "max, shared": (np.max, TIED, {"grad": lambda x: np.array([0.5, 0.5, 0.0])}),
+    "max pool": (
+        pool,
+        POOL,
+        {"vjp": lambda x, v: np.repeat(v, 3) * np.array([0, 1, 0, 0.2, 0.8, 0])},
+    ),
+    # not convex: ReLU'(0) = 0, as everybody has it, is outside along some directions
+    "ReLUs of both signs": (
+        lambda x: WEIGHTS @ relu(x),
+        np.zeros(3),
+        {"grad": lambda x: WEIGHTS * (x > 0)},
+    ),
+    "ReLUs that bend down along each axis and up between them": (
+        lambda x: 3 * relu(x[0]) + 0.1 * relu(x[1]) - 3.5 * relu(x[0] + x[1]),
+        np.zeros(2),
+        {"grad": np.zeros_like},
+    ),
+    "two ReLUs of both signs": (
+        lambda x: 5 * relu(x[0]) - relu(x[1]),
+        np.zeros(2),
+        {"grad": np.zeros_like},
+    ),
+    "a layer that starts from zero": (
+        lambda W: WEIGHTS @ relu(W @ X0),
+        np.zeros((3, 3)),
+        {"grad": lambda W: np.outer(WEIGHTS * (W @ X0 > 0), X0)},
+    ),
+}
+
+
+@both_modes
+@pytest.mark.parametrize(("f", "x", "claim"), NO_SUBGRADIENTS.values(), ids=NO_SUBGRADIENTS)
+def test_wrong_together_fails(
+    f: Callable[..., Any], x: np.ndarray, claim: dict[str, Any], mode: Mode
+) -> None:
+    for seed in range(3):
+        report = check(f, x, rng=seed, mode=mode, **claim)
+        assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.KINK), str(report)
+        assert "not all together" in report.message
+
+
+@both_modes
+@pytest.mark.parametrize(("f", "x", "claim"), SUBGRADIENTS.values(), ids=SUBGRADIENTS)
+def test_right_together_passes(
+    f: Callable[..., Any], x: np.ndarray, claim: dict[str, Any], mode: Mode
+) -> None:
+    for seed in range(5):
+        report = check(f, x, rng=seed, mode=mode, **claim)
+        assert (report.outcome, report.reason) == (Outcome.PASS, Reason.KINK), str(report)
+
+
+def test_the_report_counts_entries_not_directions() -> None:
+    report = check(np.max, TIED, grad=lambda x: np.array([1.0, 0.0, 0.0]), rng=0)
+    assert "2 entries at a kink lie" in report.message
