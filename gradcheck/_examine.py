@@ -28,7 +28,9 @@ from gradcheck._compare import (
     claimed_terms,
     compare,
     confirm,
+    judged,
     norm,
+    size_of,
 )
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
 from gradcheck._diagnose import diagnose_entries, diagnose_throughout
@@ -48,7 +50,7 @@ from gradcheck._locate import Located, examples, locate
 from gradcheck._oracles import movement_along_imaginary_axis
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Report, WrongEntry, entry_label
-from gradcheck._search import Goal, first_glance, glance, one_pair
+from gradcheck._search import Goal, deeper, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import down_to_power_of_two, spacing
 from gradcheck._ties import TOGETHER, disagreement_of_ties
@@ -60,6 +62,7 @@ _USUAL_DIRECTIONS = 4  # whose error bars, at the goal, see `_FINE_RESOLUTION` o
 _MOST_DIRECTIONS = 10  # a Jacobian in float32 takes nine
 _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
+_BARELY = 0.3  # the same where f moves a thousand times more beside x than its slope there
 _CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
 _NOT_ROUNDING = 1e-3  # part of the claim that a movement must be
 _PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
@@ -312,6 +315,14 @@ class Examination:
         """Compare along the same direction again, with a numerical side as good as f allows."""
         return compare(self._problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
 
+    def _sharper(self, c: Comparison) -> Comparison:
+        """Compare along the same direction again, with steps as small as they have to be for what is claimed."""
+        component = Component(self._problem.line(c.direction, c.cotangent[None, :]), 0)
+        found = deeper(component, Goal(rtol=0.0, atol=GOAL.rtol * c.scale))
+        if found is None or not found.radius < c.found.radius:
+            return c
+        return judged(self._problem, c.label, c.direction, c.cotangent, found, c.rtol)
+
     def _set_kinks_aside(self, support: Array) -> list[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""
         at_kink = [c for c in self._comparisons if c.found.reason == "kink"]
@@ -461,20 +472,14 @@ class Examination:
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
         required = self._settings.rtol or COARSEST_RESOLUTION
-        while (
-            self._sees() > required
-            and np.any(support)
-            and len(self._random()) < _MOST_DIRECTIONS
-            and any(c.resolved for c in self._random())
-        ):
-            self._try_random(support)
-            self._seek_confirmation(support)
-            wrong = self._disagreeing()
-            if wrong:
-                return self._failed(()) if len(wrong) >= 2 else self._marginal(wrong[0])
+        ended = self._see(required, support)
+        if ended is not None:
+            return ended
         resolution = self._resolution()
         if all(c.found.reason == "constant" for c in self._comparisons):
             return verdicts.constant(self._comparisons, resolution)
+        if all(c.found.vanishes for c in self._random()):
+            required = max(required, _BARELY)
         blunt = resolution > required and self._numerical_resolution() > required
         if blunt and np.any(support):
             if self._problem.calls.error:
@@ -482,6 +487,37 @@ class Examination:
             worst = max(self._random(), key=lambda c: c.found.radius)
             return verdicts.unresolved(worst, resolution)
         return verdicts.agreement(len(self._random()), kinks, resolution)
+
+    def _see(self, required: float, support: Array) -> Verdict | None:
+        """Sharpen comparisons and add directions until they see enough; return how that ends if one disagrees."""
+        sharpened: list[Comparison] = []
+        while (
+            self._sees() > required and np.any(support) and any(c.resolved for c in self._random())
+        ):
+            blunt = self._numerical_resolution() > required
+            dull = [c for c in self._random() if blunt and not any(c is s for s in sharpened)]
+            if dull:
+                sharp = self._sharpened(dull)
+                sharpened += sharp
+            elif len(self._random()) < _MOST_DIRECTIONS:
+                self._try_random(support)
+                self._seek_confirmation(support)
+            else:
+                return None
+            wrong = self._disagreeing()
+            if wrong:
+                # of what was sharpened there is no closer look
+                sure = len(wrong) >= _FEWEST_DIRECTIONS and not any(c.slight for c in wrong)
+                return self._failed(()) if sure else self._marginal(wrong[0])
+        return None
+
+    def _sharpened(self, dull: Sequence[Comparison]) -> list[Comparison]:
+        """Replace comparisons by those with steps as small as what is claimed asks for."""
+        self._problem.noise = 0.0  # large steps may have shown far more than small ones have
+        sharp = [self._sharper(c) for c in dull]
+        others = [c for c in self._comparisons if not any(c is d for d in dull)]
+        self._comparisons = [*others, *sharp]
+        return sharp
 
     def _random(self) -> list[Comparison]:
         return [c for c in self._comparisons if c.label == "random"]
@@ -498,7 +534,7 @@ class Examination:
         seen = [c for c in self._random() if c.resolved and c.found.interval is None]
         if not seen:
             return math.inf
-        size = statistics.median(max(c.scale, c.found.size) for c in seen)
+        size = statistics.median(size_of(self._problem, c) for c in seen)
         if size == 0:
             return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
         relative = [allowed(c) / size for c in seen]

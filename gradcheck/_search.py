@@ -48,6 +48,7 @@ _FINER = 3  # rungs that a glance goes down where the first three are too coarse
 _CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its bound
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
 _BEYOND = (2, 16, 128)  # times the step at which slopes break off
+_OFF_LADDER = 2.7  # rungs below a window, as the check rung is
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
 
@@ -191,6 +192,29 @@ def one_pair(c: Component, atol: float, noise: float) -> Found | None:
     guess = 4 * abs(r.bend * (r.bend / r.slope)) if r.slope else math.inf
     radius = rounding + min(guess, atol / 8)
     return Found(r.slope, radius, "smooth", noise, r.step, max(c.scale(), abs(r.slope)))
+
+
+def deeper(c: Component, goal: Goal) -> Found | None:
+    """Return a derivative from ever finer windows, as long as that shrinks the radius; None where none is smooth.
+
+    Where φ grows far beyond its value at x, its rounding does, too, and is least at small steps.
+    Stairs, of which small steps may see a single one, are left to the search.
+    """
+    best: Window | None = None
+    for start in range(BASE, c.depth - WIDTH - STRIDE, STRIDE):
+        finer = c.rung(start + WIDTH + _OFF_LADDER)
+        w = c.window(start, 3.0 * c.modelled_noise([finer]))
+        if w is not None:
+            w = c.with_noise(w, c.noise_beside(w))
+        if w is None or (best is not None and w.radius >= best.radius):
+            break
+        best = w
+        if _sharp(w, goal):
+            break
+    c.look_for_stairs()
+    if best is None or c.stair:
+        return None
+    return found_in(c, best, "smooth", best.noise)
 
 
 def _quick(c: Component) -> tuple[Window | None, float]:

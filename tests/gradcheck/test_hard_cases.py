@@ -595,6 +595,56 @@ def test_close_to_the_minimum_of_a_loss_that_vanishes(off: float, mode: Any) -> 
         assert report.outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize(
+    ("wrong", "outcome"),
+    [(lambda g: g, Outcome.PASS), (lambda g: -g, Outcome.FAIL), (lambda g: 1.01 * g, Outcome.FAIL)],
+    ids=["right", "sign", "one percent"],
+)
+def test_positions_that_are_large_beside_their_distances(wrong: Any, outcome: Outcome) -> None:
+    """Steps as large as x stretch these springs a thousandfold: beside that, the slope at x is nothing."""
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        k = 1e3 * rng.uniform(0.5, 2, 51)
+        x = 1e4 + np.arange(1.0, 51.0) + 0.01 * rng.standard_normal(50).cumsum()
+
+        def strain(x: np.ndarray) -> Any:
+            return np.diff(np.concatenate([[1e4], x, [1e4 + 51.0]])) - 1
+
+        def f(x: np.ndarray, k: Any = k) -> float:
+            d = strain(x)
+            return float(k @ (0.5 * d**2 + 0.25 * d**4))
+
+        def grad(x: np.ndarray, k: Any = k) -> Any:
+            d = strain(x)
+            return wrong(-np.diff(k * (d + d**3)))
+
+        report = check(f, x, grad=grad, rng=seed)
+        assert report.outcome is outcome, str(report)
+
+
+def test_small_steps_inside_a_stair_accuse_nobody() -> None:
+    """The loss of a confident row moves in steps of 1e-16, and grows to 10 at steps as large as x."""
+    x = np.array([34.743589743589745, 0.3, -1.0, 0.5])
+    p = np.exp(x) / np.exp(x).sum()
+    right = np.append(-p[1:].sum(), p[1:])
+    for seed in SEEDS:
+        report = check(
+            lambda x: -np.log(np.exp(x[0]) / np.exp(x).sum()), x, grad=lambda x: right, rng=seed
+        )
+        assert report.outcome is not Outcome.FAIL, str(report)
+
+
+def test_a_variance_beside_a_large_mean() -> None:
+    def grad(x: np.ndarray, degrees: int) -> Any:
+        return 2 * (x - np.mean(x)) / degrees
+
+    for seed in SEEDS:
+        x = 1e8 + np.random.default_rng(seed).standard_normal(500)
+        assert check(lambda x: np.var(x, ddof=1), x, grad=lambda x: grad(x, 499), rng=seed)
+        report = check(lambda x: np.var(x, ddof=1), x, grad=lambda x: grad(x, 500), rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
+
+
 @pytest.mark.parametrize("mode", ["fast", "full"])
 @pytest.mark.parametrize("inside", [1e-7, 1e-8, 1e-9, -1e-8])
 def test_close_to_where_only_the_second_derivative_jumps(inside: float, mode: Any) -> None:
