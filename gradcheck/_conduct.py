@@ -29,7 +29,7 @@ def function_is_usable(problem: Problem) -> str:
         can't move.
     """
     if problem.outputs.size == 0 or problem.inputs.layout.size == 0:
-        empty = "f returns no values" if problem.outputs.size == 0 else "x holds no numbers"
+        empty = "f returns no values" if problem.outputs.size == 0 else problem.inputs.emptiness
         raise undecided(Reason.EMPTY, f"there is nothing to differentiate: {empty}")
     if not problem.inputs.can_move:
         raise undecided(
@@ -45,6 +45,8 @@ def function_is_usable(problem: Problem) -> str:
         raise undecided(
             Reason.NONDETERMINISTIC, "f returned another number of values at the same x"
         )
+    if not np.all(np.isfinite(again)):
+        raise undecided(Reason.NONDETERMINISTIC, "f was finite at x, and isn't when asked again")
     change = _change(problem.value, again)
     if change > _SAME:
         raise undecided(

@@ -22,7 +22,7 @@ from gradcheck._oracles import derivative
 from gradcheck._precision import precision_lost
 from gradcheck._problem import Problem
 from gradcheck._report import Diagnosis, WrongEntry
-from gradcheck._tree import equal_numbers
+from gradcheck._tree import Slot, equal_numbers
 
 _LARGEST_SIMPLE = 64
 _PLAIN = 4
@@ -107,6 +107,8 @@ def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:
     what = f"claimed = {simple} × numerical, everywhere"
     size = simple.numerator if simple.denominator == 1 else simple.denominator
     axes = _summed_axis(problem, abs(size)) if abs(size) > 1 else ""
+    if axes and size == 2:  # as likely a factor of its own
+        return Diagnosis("factor", f"{what} (a mean's 1/N if not a factor of 2: N = 2, {axes})")
     if axes and simple.denominator == 1:
         return Diagnosis("reduction", f"{what}: a mean's 1/N is missing (N = {size}, {axes})")
     if axes and simple.numerator == 1:
@@ -264,16 +266,18 @@ def _explain_all(
 
 def _place(problem: Problem, entry: WrongEntry) -> tuple[int, int]:
     """Return an entry's flat positions in the outputs and in the inputs."""
-    (slot,) = (
-        s
-        for s in problem.inputs.layout.slots
-        if (s.argument, s.path) == (entry.argument, entry.path)
-    )
-    within = int(np.ravel_multi_index(entry.index, slot.shape)) if entry.index else 0
-    column = slot.start + within * slot.parts + (entry.part == "imag")
-    if not entry.output:
+    inputs, outputs = problem.inputs.layout.slots, problem.outputs.slots
+    (slot,) = (s for s in inputs if (s.argument, s.path) == (entry.argument, entry.path))
+    column = _position(slot, entry.index) + (entry.part == "imag")
+    if entry.output is None:
         return 0, column
-    return int(np.ravel_multi_index(entry.output, problem.outputs.slots[0].shape)), column
+    (into,) = (s for s in outputs if s.path == entry.output_path)
+    return _position(into, entry.output), column
+
+
+def _position(slot: Slot, index: tuple[int, ...]) -> int:
+    within = int(np.ravel_multi_index(index, slot.shape)) if index else 0
+    return slot.start + within * slot.parts
 
 
 def _row_length(problem: Problem, entry: WrongEntry) -> int:

@@ -33,6 +33,7 @@ evaluations.  So neither outcome, values nor counts depend on the number of work
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -45,7 +46,8 @@ from gradcheck._compare import CLOSELY, GOAL, SMALL, Comparison, claim_rounding,
 from gradcheck._directions import signed
 from gradcheck._domain import Array
 from gradcheck._ladder import BASE, NOISE_CONFIDENCE, SIGMAS, Component
-from gradcheck._line import Counter, Line, Values
+from gradcheck._line import Counter as Calls
+from gradcheck._line import Line, Values
 from gradcheck._oracles import derivative
 from gradcheck._pairs import draw_steps, evaluate_along, evaluate_pairs
 from gradcheck._problem import Problem
@@ -80,11 +82,13 @@ class EntryResult:
     searched : int
         Entries that took more than a pair.
     resolution : float
-        Largest part of an entry's size by which it could be wrong unseen.
+        Largest part of an entry's size by which it could be wrong unseen; inf if some can't be told.
     wrong : tuple of WrongEntry
         Worst first.
     columns : tuple of Comparison
         The random direction, and the most wrong entries, as evidence.
+    why : str
+        What most of the unresolved ones suffer from, in the estimator's words.
     at_kinks : tuple of ndarray
         The first inputs at which some output has a kink, each as a direction.
     """
@@ -96,6 +100,7 @@ class EntryResult:
     resolution: float
     wrong: tuple[WrongEntry, ...]
     columns: tuple[Comparison, ...]
+    why: str
     at_kinks: tuple[Array, ...]
 
 
@@ -324,7 +329,8 @@ class _Entries:
     ) -> EntryResult:
         wrong: list[tuple[float, WrongEntry]] = []
         shown: list[Comparison] = []
-        unresolved = kinks = 0
+        kinks = 0
+        unresolved: Counter[str] = Counter()
         bent: dict[int, Array] = {}
         for i, line in self._walked(wanted):
             for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
@@ -338,24 +344,27 @@ class _Entries:
                     if len(bent) < _MOST_TOGETHER:
                         bent[i] = c.direction
                 elif not c.found.radius <= self._required * size:
-                    unresolved += c.found.reason != "constant" or c.claimed != 0
+                    if c.found.reason != "constant" or c.claimed != 0:
+                        unresolved[c.found.reason] += 1
                 elif size > 0:
                     resolution = max(resolution, c.missed / size)
             self._problem.calls.calls += line.counter.calls
             self._problem.calls.error = line.counter.error or self._problem.calls.error
         wrong.sort(key=lambda item: -item[0])
         explained = direction.agrees or (bent and direction.found.interval is not None)
-        if not wrong and not explained:
-            unresolved = max(unresolved, 1)  # a direction and the entries contradict each other
+        if not wrong and not explained and not unresolved:
+            unresolved["disagreement"] += 1  # a direction and the entries contradict each other
         total = self._claimed.shape[0] * int(np.count_nonzero(self._moves))
         return EntryResult(
             total=total,
-            unresolved=unresolved,
+            unresolved=unresolved.total(),
             kinks=kinks,
             searched=int(np.count_nonzero(wanted & self._moves)),
-            resolution=math.inf if unresolved == total else resolution,
+            # zero where no entry says anything
+            resolution=math.inf if unresolved else resolution or math.inf,
             wrong=tuple(entry for _, entry in wrong),
             columns=(direction, *shown),
+            why=max(unresolved, key=unresolved.__getitem__, default=""),
             at_kinks=tuple(bent.values()),
         )
 
@@ -365,7 +374,7 @@ class _Entries:
         for k in range(0, len(columns), _AT_A_TIME):  # a line holds as much as x
             block = columns[k : k + _AT_A_TIME]
             curves = [self._problem.curve(self._along(i)) for i in block]
-            lines = [replace(curve, counter=Counter(), noise=self._noise) for curve in curves]
+            lines = [replace(curve, counter=Calls(), noise=self._noise) for curve in curves]
             if self._workers > 1 and len(lines) > 1:
                 rows = [np.flatnonzero(wanted[:, i]) for i in block]
                 with ThreadPoolExecutor(self._workers) as pool:
@@ -395,11 +404,13 @@ class _Entries:
     def _wrong_entry(self, i: int, j: int, c: Comparison) -> WrongEntry:
         problem, size = self._problem, float(self._sizes[i])
         slot, index = problem.inputs.layout.locate(i)
+        into, output = problem.outputs.locate(j)
         return WrongEntry(
             argument=slot.argument,
             path=slot.path,
             index=index,
-            output=None if problem.scalar else problem.outputs.locate(j)[1],
+            output=None if problem.scalar else output,
+            output_path="" if problem.scalar else into.path,
             claimed=c.claimed / size,
             numerical=c.found.value / size,
             radius=c.found.radius / size,

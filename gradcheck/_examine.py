@@ -46,7 +46,7 @@ from gradcheck._inputs import Inputs
 from gradcheck._kinks import find_kinks
 from gradcheck._ladder import NOISE_CONFIDENCE, Component
 from gradcheck._line import quiet
-from gradcheck._locate import Located, examples, locate
+from gradcheck._locate import Located, examples, locate, together
 from gradcheck._oracles import movement_along_imaginary_axis
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Report, WrongEntry, entry_label
@@ -54,6 +54,7 @@ from gradcheck._search import Goal, deeper, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import down_to_power_of_two, spacing
 from gradcheck._ties import TOGETHER, disagreement_of_ties
+from gradcheck._tree import describe
 from gradcheck._verdict import Verdict
 
 DIRECTIONS = 3
@@ -152,6 +153,11 @@ class Examination:
             raise TypeError(
                 "grad= is for an f that returns one real number, this one's is complex: use vjp="
             )
+        if problem.kind == "grad" and len(problem.outputs.slots) != 1:
+            raise TypeError(
+                "grad= is for an f that returns one number, this one returns "
+                f"{describe(problem.output)}: let f return the number alone, or use vjp="
+            )
         if problem.kind == "grad" and problem.outputs.size != 1:
             shape = problem.outputs.slots[0].shape
             raise TypeError(
@@ -159,12 +165,15 @@ class Examination:
                 "vjp=gradcheck.Elementwise(derivative) for a function that acts entry by entry"
             )
         self._rtol = claim_rtol(problem, self._settings.rtol)
-        return Witnessed(
-            problem,
-            problem.inputs.tangent(self._direction())
-            if problem.kind == "jvp"
-            else self._cotangent(),
-        )
+        jvp = problem.kind == "jvp"
+        probe = problem.inputs.tangent(self._direction()) if jvp else self._cotangent()
+        witnessed = Witnessed(problem, probe)
+        if problem.overlooked:
+            self._notes.append(
+                f"{problem.overlooked} holds integers and was not varied, so the {problem.kind} claimed for it "
+                "was not looked at; give it as floats"
+            )
+        return witnessed
 
     def _finish(self, witnessed: Witnessed) -> None:
         """Check the claim's conduct, now that f has been evaluated elsewhere."""
@@ -211,7 +220,9 @@ class Examination:
             if any(c.label == TOGETHER for c in self._comparisons):
                 return self._failed(())
         if result.unresolved:
-            return verdicts.unresolved_entries(result.unresolved, result.total, result.resolution)
+            return verdicts.unresolved_entries(
+                result.unresolved, result.total, result.why, result.resolution
+            )
         return verdicts.agreement_in_every_entry(result.total, result.kinks, result.resolution)
 
     def _fast_verdict(self) -> Verdict:
@@ -429,7 +440,8 @@ class Examination:
         if not known and worst is not None:
             # a mistake that is everywhere needs a few examples, not a search
             search = locate if diagnosis is None or problem.kind == "jvp" else examples
-            located = search(problem, worst, rtol)
+            alone = [c for c in self._disagreeing() if c.label == worst.label == "kink"]
+            located = together(search(problem, c, rtol) for c in alone or [worst])
         if self._is_a_hair_off(located.entries) and not self._another_oracle_confirms():
             assert worst is not None  # something disagrees
             return verdicts.hair_off(worst, 10 * _HAIR, self._resolution())

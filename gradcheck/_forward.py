@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gradcheck._domain import Array
 from gradcheck._inputs import Course, Inputs
 from gradcheck._line import Counter, Line
-from gradcheck._numbers import NotANumberError, is_numeric, kind_of, numeric
+from gradcheck._numbers import NotANumberError, full_name, is_numeric, kind_of, numeric
 from gradcheck._steps import spacing
 from gradcheck._tree import Layout, copied, leaves
 
@@ -80,8 +80,13 @@ class Forward:
         args = self.inputs.guarded()
         y = self._call(args)
         for leaf in leaves(y):
-            if not is_numeric(leaf.value):
-                where = leaf.path and f" at {leaf.path}"
+            where = leaf.path and f" at {leaf.path}"
+            try:
+                fine = is_numeric(leaf.value)
+            except Exception as error:
+                what = f"a {full_name(leaf.value)} that doesn't become a NumPy array: {error}"
+                raise NotANumberError(f"f must return numbers, got {what}{where}") from error
+            if not fine:
                 raise NotANumberError(f"f must return numbers, got {kind_of(leaf.value)}{where}")
         self.output = copied(y)  # f may reuse the buffer that it returned
         self.outputs = Layout.of((0, leaf.path, numeric(leaf.value)) for leaf in leaves(y))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._domain import Array, Domain
-from gradcheck._numbers import number_array
+from gradcheck._numbers import as_array, full_name, kind_of, number_array
 from gradcheck._steps import depth_of, furthest, natural_size, spacing, step_to, unit_of
 from gradcheck._tree import (
     Layout,
@@ -79,7 +79,7 @@ class Inputs:
         self._args = tuple(copied(a) for a in args)
         self.argnums = argnums
         found = [(k, leaf) for k in argnums for leaf in leaves(self._args[k])]
-        floating = any(_is_floating(leaf.value) for _, leaf in found)
+        floating = any(_is_floating(as_array(leaf.value, _label(k, leaf))) for k, leaf in found)
         self._varies = _is_floating if floating else _is_numeric
         chosen = [(k, leaf) for k, leaf in found if self._varies(leaf.value)]
         named = [(k, leaf.path, number_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
@@ -92,6 +92,7 @@ class Inputs:
         ]
         self._sizes: Array | None = None
         self._depths: list[int] | None = None
+        self.all_vary = len(chosen) == len(found)
         self._labels = [_label(k, leaf) for k, leaf in chosen]
 
     def must_lie_in_domains(self) -> None:
@@ -123,12 +124,19 @@ class Inputs:
     def foreign_kind(self) -> str:
         """Name the kind of array of another library that x was given as; empty if none."""
         given = (leaf.value for k in self.argnums for leaf in leaves(self._args[k]))
-        kinds = (
-            type(a)
-            for a in given
-            if not isinstance(a, (np.ndarray, np.generic, int, float, complex))
-        )
-        return next((f"{kind.__module__}.{kind.__qualname__}" for kind in kinds), "")
+        converted = (a for a in given if self._varies(a))
+        own = (np.ndarray, np.generic, int, float, complex)
+        return next((full_name(a) for a in converted if not isinstance(a, own)), "")
+
+    @property
+    def emptiness(self) -> str:
+        """Say why nothing varies."""
+        kinds = {
+            f"{label} is a {full_name(value)} ({kind_of(value)})"
+            for label, value in self.held(self.pattern)
+            if np.size(value)
+        }
+        return "x holds no numbers" + "".join(f"; {kind}" for kind in sorted(kinds))
 
     def original(self) -> tuple[Any, ...]:
         """Return fresh copies of all arguments."""
@@ -183,6 +191,14 @@ class Inputs:
         given = in_order_of(self.pattern, trees)
         flags = (self._varies(leaf.value) for leaf in leaves(self.pattern))
         return [value for value, varies in zip(given, flags, strict=True) if varies]
+
+    def held(self, trees: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        """Yield the labels of the leaves that don't vary, with the values that stand there in `trees`."""
+        given = in_order_of(self.pattern, trees)
+        places = ((k, leaf) for k in self.argnums for leaf in leaves(self._args[k]))
+        for (k, leaf), value in zip(places, given, strict=True):
+            if not self._varies(leaf.value):
+                yield _label(k, leaf), value
 
     def shaped(self, flat: Array) -> tuple[Any, ...]:
         """Give a flat vector the structure of `pattern`, with zeros where x doesn't vary."""

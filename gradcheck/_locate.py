@@ -13,7 +13,7 @@ projection: what is claimed and found there is an entry of the projected gradien
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,13 @@ class Located:
 
     entries: tuple[WrongEntry, ...]
     complete: bool
+
+
+def together(parts: Iterable[Located]) -> Located:
+    """Return what several searches have found, worst of each first."""
+    found = list(parts)
+    entries = tuple(entry for part in found for entry in part.entries)
+    return Located(entries[:MOST_ENTRIES], all(part.complete for part in found))
 
 
 def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
@@ -150,12 +157,14 @@ def _entry(
         return None
     slot, index = problem.inputs.layout.locate(position)
     j = int(np.argmax(np.abs(v)))
+    into, output = problem.outputs.locate(j)
     step = float(along[position] * v[j])
     return WrongEntry(
         argument=slot.argument,
         path=slot.path,
         index=index,
-        output=None if problem.scalar else problem.outputs.locate(j)[1],
+        output=None if problem.scalar else output,
+        output_path="" if problem.scalar else into.path,
         claimed=final.claimed / step,
         numerical=final.found.value / step,
         radius=abs(final.found.radius / step),

@@ -16,11 +16,29 @@ class NotANumberError(TypeError):
 
 
 def as_array(value: Any, name: str) -> npt.NDArray[Any]:
-    """Return value as an array, or raise with its name where it is ragged."""
+    """Return value as an array, or raise with its name where it is ragged or more than an array."""
+    if isinstance(value, np.ndarray) and not isinstance(value, np.memmap):
+        if type(value) is np.ndarray:
+            return value
+        hint = "x.filled(…) for a mask, else np.asarray(x)"
+        raise TypeError(
+            f"{name} is a {full_name(value)}, whose own rules a plain array would lose without a word; "
+            f"pass a plain array ({hint})"
+        )
     try:
         return np.asarray(value)
     except ValueError as error:
         raise TypeError(f"{name} must hold real numbers in a regular shape: {error}") from error
+    except Exception as error:
+        raise TypeError(
+            f"{name} is a {full_name(value)} that doesn't become a NumPy array: {error}"
+        ) from error
+
+
+def full_name(value: Any) -> str:
+    """Name a value's type with its module."""
+    kind = type(value)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def real_array(x: Any, name: str) -> npt.NDArray[Any]:

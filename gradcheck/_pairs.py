@@ -173,10 +173,10 @@ def _one_by_one(problem: Problem, points: Iterable[npt.NDArray[Any]]) -> Values:
             y = math.nan
         # a float is a result as it stands; of an array a copy is taken, since f may reuse it
         values.append(y if isinstance(y, float) else _flat(problem, y))
-    size = problem.outputs.size
-    if size > 1:  # a NaN stands for as many as f returns
-        values = [np.full(size, v) if isinstance(v, float) else v for v in values]
-    return np.array(values, dtype=np.float64).reshape(len(values), size)
+    rows = np.empty((len(values), problem.outputs.size))
+    for row, value in zip(rows, values, strict=True):
+        row[:] = value  # a NaN stands for as many as f returns
+    return rows
 
 
 def _one(problem: Problem, args: tuple[Any, ...]) -> Values:

@@ -12,13 +12,14 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck._case import ClaimKind, SecondKind
 from gradcheck._domain import Array
 from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
 from gradcheck._line import Counter, Line, project, rounding
-from gradcheck._numbers import NotANumberError
+from gradcheck._numbers import NotANumberError, full_name, is_numeric
 from gradcheck._report import Diagnosis, Outcome, Reason
 from gradcheck._tree import (
     Layout,
@@ -94,6 +95,9 @@ class Problem(Forward):
         self.claim_calls = Counter()
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
+        self.overlooked = (
+            ""  # a number that doesn't vary, although the claim has a derivative for it
+        )
         self.moved = np.zeros(0)  # how far each of several outputs has moved along any line
         self._gradient: Array | None = None
         self._jacobian: list[Any] | None = None
@@ -167,6 +171,15 @@ class Problem(Forward):
             return float(cotangent[0]) * gradient if self.kind == "grad" else gradient
         return None
 
+    def _overlooked(self, out: Any) -> str:
+        """Say which number that doesn't vary the claim has a derivative for; empty if none."""
+        if self.kind in ("jvp", "hvp", "hess"):
+            return ""
+        for label, claimed in self.inputs.held((out,) if self._bare else out):
+            if claimed is not None and is_numeric(claimed) and np.any(claimed):
+                return label
+        return ""
+
     def answer_beside(self, direction: Array, t: float, probe: Array) -> list[Any] | None:
         """Return what `answer` does, at x + t·d instead of at x; None where the claim doesn't answer there."""
         with suppress(Exception):
@@ -216,16 +229,21 @@ class Problem(Forward):
         What doesn't depend on either is known from now on.
         """
         out = self._ask(*self._last_argument(probe))
+        if self.kind == "jac":
+            out = _without_dicts(out)
+        parts = self._parts(out)
+        self.overlooked = "" if self.inputs.all_vary else self._overlooked(out)
         if self.kind == "grad" and self._gradient is None:
             self._gradient = self._flat_gradient(out)
         if self.kind == "jac" and self._jacobian is None:
             self._jacobian = self._blocks_of(out)
-        return self._parts(out)
+        return parts
 
     def _parts(self, out: Any) -> list[Any]:
-        if self.kind == "jvp":
-            return [leaf.value for leaf in leaves(out)]
-        return self._leaves_of(out, f"the {self.kind}")
+        claim = f"the {self.kind}"
+        jvp = self.kind == "jvp"
+        given = [leaf.value for leaf in leaves(out)] if jvp else self._leaves_of(out, claim)
+        return [a if is_sparse(a) else _array_of(a, f"what {claim} returns") for a in given]
 
     def _shaped_input(self, direction: Array) -> Any:
         tangent = self.inputs.shaped(direction)
@@ -248,7 +266,7 @@ class Problem(Forward):
     def _blocks(self) -> list[Any]:
         """Return the claimed Jacobian as one (outputs, entries) matrix per leaf, sparse ones as they came."""
         if self._jacobian is None:
-            self._jacobian = self._blocks_of(self._ask())
+            self._jacobian = self._blocks_of(_without_dicts(self._ask()))
         return self._jacobian
 
     def _blocks_of(self, out: Any) -> list[Any]:
@@ -271,7 +289,7 @@ class Problem(Forward):
                 )
             _check_array(np.asarray(claimed.tocoo().data), None, where, "real")
             return claimed.tocsr().astype(np.float64)
-        block = np.asarray(claimed)
+        block = _array_of(claimed, where)
         _check_array(block, (*shape, *slot.shape), where, "real")
         return block.reshape(rows, -1).astype(np.float64)
 
@@ -302,8 +320,8 @@ class Problem(Forward):
         for slot, leaf in zip(
             self.inputs.layout.slots, self._leaves_of(out, f"the {self.kind}"), strict=True
         ):
-            a = np.asarray(leaf)
             what = f"the gradient of argument {slot.argument}{slot.path}"
+            a = _array_of(leaf, what)
             _check_array(a, slot.shape, what, _numbers_of(slot))
             parts.append(a)
         return self.inputs.layout.flatten(parts)
@@ -313,12 +331,23 @@ class Problem(Forward):
         if not same_structure(self.inputs.pattern, trees):
             expected = self.inputs.pattern[0] if self._bare else self.inputs.pattern
             raise failure(
-                Reason.SHAPE, f"{what} returns {describe(out)} where x is {describe(expected)}"
+                Reason.SHAPE,
+                f"{what} returns {describe(out)} where x is {describe(expected)}{self._hint(out)}",
             )
         varying = self.inputs.varying(trees)
         if any(leaf is None for leaf in varying):
             raise failure(Reason.SHAPE, f"{what} returns nothing (None)")
         return varying
+
+    def _hint(self, out: Any) -> str:
+        """Say how x is to be given for a claim that returns one array, if x is several things."""
+        if isinstance(out, (dict, list, tuple)) or out is None:
+            return ""
+        if not self._bare:
+            return "; argnums=0 is for a claim that differentiates in the first argument alone"
+        if isinstance(self.inputs.pattern[0], (list, tuple)):
+            return "; give x as one array (np.array) if f takes that"
+        return ""
 
     def _checked(self, out: Any, pattern: Any, layout: Layout, what: str, where: str) -> Array:
         if not same_structure(pattern, out):
@@ -326,7 +355,7 @@ class Problem(Forward):
                 Reason.SHAPE,
                 f"{what} returns {describe(out)} where {where} is {describe(pattern)}",
             )
-        parts = [np.asarray(a) for a in in_order_of(pattern, out)]
+        parts = [_array_of(a, what) for a in in_order_of(pattern, out)]
         for a, slot in zip(parts, layout.slots, strict=True):
             _check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
         return layout.flatten(parts)
@@ -334,6 +363,23 @@ class Problem(Forward):
     def _shaped_output(self, cotangent: Array) -> Any:
         parts = iter(self.outputs.split(cotangent))
         return rebuild(self.output, (like(next(parts), leaf.value) for leaf in leaves(self.output)))
+
+
+def _without_dicts(out: Any) -> Any:
+    """Return a Jacobian with sparse parts as CSR: SciPy's dictionaries of keys look like arguments."""
+    if isinstance(out, (tuple, list)):
+        return tuple(_without_dicts(block) for block in out)
+    return out.tocsr() if is_sparse(out) else out
+
+
+def _array_of(value: Any, what: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except Exception as error:
+        raise failure(
+            Reason.DTYPE,
+            f"{what} is a {full_name(value)} that doesn't become a NumPy array: {error}",
+        ) from error
 
 
 def is_sparse(a: Any) -> bool:

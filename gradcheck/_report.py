@@ -67,6 +67,8 @@ class WrongEntry:
         error.
     part : str
         ``real`` or ``imag`` for an entry of a complex array, else empty.
+    output_path : str
+        Where the array of `output` sits, if f returns several, such as ``['loss']``.
     """
 
     argument: int
@@ -77,6 +79,7 @@ class WrongEntry:
     numerical: float
     radius: float
     part: str = ""
+    output_path: str = ""
 
     @property
     def label(self) -> str:
@@ -220,6 +223,7 @@ class Report:
                     "index": list(e.index),
                     "part": e.part,
                     "output": None if e.output is None else list(e.output),
+                    "output_path": e.output_path,
                     "claimed": _json_number(e.claimed),
                     "numerical": _json_number(e.numerical),
                     "radius": _json_number(e.radius),
@@ -286,7 +290,8 @@ def _lines(r: Report) -> list[str]:
     if r.diagnosis is not None:
         lines += ["", f"  looks like: {r.diagnosis.sentence}"]
     lines += [f"  note: {note}" for note in r.notes]
-    if math.isfinite(r.resolution):
+    # a check that has found a mistake looks no further for what else it would have seen
+    if math.isfinite(r.resolution) and (r.outcome is not Outcome.FAIL or r.resolution < 1):
         lines.append(f"  would have seen: an error of {r.resolution:.1e} of {_of_what(r)}")
     tried = ", ".join(
         [
@@ -310,11 +315,10 @@ def _count(number: int, noun: str) -> str:
 
 
 def _entry_table(r: Report) -> list[str]:
-    with_output = any(e.output is not None for e in r.wrong_entries)
     rows = [["entry", "claimed", "numerical", "± radius", "claimed/numerical"]]
     for e in r.wrong_entries[:_SHOWN_ENTRIES]:
         ratio = e.claimed / e.numerical if e.numerical else math.inf
-        out = f" of output {list(e.output)}" if with_output and e.output is not None else ""
+        out = f" of output {_output(e, e.output)}" if e.output is not None else ""
         rows.append(
             [
                 e.label + out,
@@ -328,6 +332,10 @@ def _entry_table(r: Report) -> list[str]:
     if len(r.wrong_entries) > _SHOWN_ENTRIES:
         lines.append(f"  … and {len(r.wrong_entries) - _SHOWN_ENTRIES} more")
     return lines
+
+
+def _output(e: WrongEntry, index: tuple[int, ...]) -> str:
+    return e.output_path + (str(list(index)) if index or not e.output_path else "")
 
 
 def _probe_table(r: Report) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,12 @@ def leaves(tree: Any, path: str = "") -> Iterator[Leaf]:
 def rebuild(tree: Any, values: Iterator[Any]) -> Any:
     """Return a value of the same structure with the leaves replaced, in order."""
     if isinstance(tree, dict):
-        return {key: rebuild(item, values) for key, item in tree.items()}
+        entries = {key: rebuild(item, values) for key, item in tree.items()}
+        if type(tree) is dict:
+            return entries
+        like_it = copy(tree)  # with the attributes and methods of its class
+        like_it.update(entries)
+        return like_it
     if isinstance(tree, (list, tuple)):
         items = [rebuild(item, values) for item in tree]
         if isinstance(tree, list):

@@ -12,6 +12,7 @@ from gradcheck._report import Diagnosis, Outcome, Reason, WrongEntry, number
 
 _UNRESOLVED = {
     "noise": Reason.NOISE,
+    "smooth": Reason.NOISE,
     "domain": Reason.DOMAIN,
     "one-sided": Reason.DOMAIN,
     "kink": Reason.KINK,
@@ -21,6 +22,7 @@ _WHY = {
     Reason.DOMAIN: "f isn't finite around x",
     Reason.KINK: "f has kinks along the directions tried",
 }
+_NO_STEPS = "no step sizes agree on a derivative of f at x"
 _NAMED = 4
 # which derivative is wrong, where no entry of it could be singled out
 _WHERE = {"small entries": "in the small entries", "small outputs": "of the small outputs"}
@@ -137,7 +139,7 @@ def rounded_flat(c: Comparison, movement: float) -> Verdict:
 def unresolved(worst: Comparison, resolution: float) -> Verdict:
     """Say that nothing disagrees, but the error bars are too wide to have seen a mistake."""
     reason = _UNRESOLVED.get(worst.found.reason, Reason.ROUGH)
-    why = _WHY.get(reason, "no step sizes agree on a derivative of f at x")
+    why = _WHY.get(reason, _NO_STEPS)
     seen = (
         f"only an error of {resolution:.1e} would have been seen"
         if math.isfinite(resolution)
@@ -146,7 +148,8 @@ def unresolved(worst: Comparison, resolution: float) -> Verdict:
     return Verdict(Outcome.INCONCLUSIVE, reason, f"{why}: {seen}", resolution)
 
 
-def unresolved_entries(unresolved: int, total: int, resolution: float) -> Verdict:
-    """Say that some entries can't be told from noise."""
-    message = f"{unresolved} of {total} entries can't be told from noise"
-    return Verdict(Outcome.INCONCLUSIVE, Reason.NOISE, message, resolution)
+def unresolved_entries(unresolved: int, total: int, why: str, resolution: float) -> Verdict:
+    """Say that some entries can't be told, and why most of them can't."""
+    reason = _UNRESOLVED.get(why, Reason.ROUGH)
+    message = f"{unresolved} of {total} entries can't be told: {_WHY.get(reason, _NO_STEPS)}"
+    return Verdict(Outcome.INCONCLUSIVE, reason, message, resolution)

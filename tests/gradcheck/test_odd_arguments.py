@@ -1,0 +1,206 @@
+"""Arguments, outputs and answers that aren't plain arrays of floats: a clear answer, never a traceback."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from gradcheck import Outcome, Reason, check
+
+Mode = Literal["fast", "full"]
+X = np.array([0.5, -1.25, 2.0])
+both_modes = pytest.mark.parametrize("mode", ["fast", "full"])
+
+
+def squares(x: Any) -> Any:
+    return (x**2).sum()
+
+
+class Attached:
+    """Another library's array that refuses to become one of NumPy's, as a tensor in a graph does."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("call detach() first")
+
+
+class Weights(OrderedDict[str, Any]):
+    """A dict that f uses by attribute."""
+
+    @property
+    def w(self) -> Any:
+        return self["w"]
+
+
+# -- x ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.ma.masked_array([1.0, 2.0], [False, True]), "argument 0 is a numpy.ma"),
+        (X.view(type("Metres", (np.ndarray,), {})), "Metres, whose own rules"),
+        (Attached(), "doesn't become a NumPy array: call detach"),
+    ],
+)
+def test_an_x_that_is_more_than_an_array_is_refused(x: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        check(squares, x, grad=lambda x: 2 * x)
+
+
+@pytest.mark.parametrize(
+    "x", [np.array([1.0, 2.0], dtype=object), (np.array(["a"]),), {"w": object()}]
+)
+def test_an_x_without_numbers_says_what_it_is(x: Any) -> None:
+    report = check(lambda x: 1.0, x, grad=lambda x: x, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.EMPTY)
+    assert "argument 0" in report.message
+
+
+def test_a_derivative_in_an_integer_is_not_looked_at_and_that_is_said() -> None:
+    def f(a: Any, b: Any) -> Any:
+        return a**2 * b
+
+    report = check(f, (2, 0.5), grad=lambda a, b: (99.0, a**2), rng=0)
+    assert report
+    (note,) = report.notes
+    assert note.startswith("argument 0 holds integers and was not varied")
+    for nothing in (None, 0.0, 0):  # what is claimed for labels
+        assert not check(f, (2, 0.5), grad=lambda a, b, n=nothing: (n, a**2), rng=0).notes
+
+
+def test_a_dict_of_its_own_class_reaches_f_as_such() -> None:
+    report = check(
+        lambda p: squares(p.w), Weights(w=X), grad=lambda p: {"w": 2 * p.w}, rng=0, name="f"
+    )
+    assert report, str(report)
+
+
+# -- what f returns --------------------------------------------------------------------------------
+
+
+@both_modes
+def test_a_hinge_in_plain_python(mode: Mode) -> None:
+    """It returns the int 0 on one side and a NumPy number on the other."""
+    x = np.array([0.5, 0.5])
+    report = check(
+        lambda x: max(0, 1 - x.sum()), x, grad=lambda x: np.full(2, -0.5), rng=0, mode=mode
+    )
+    assert (report.outcome, report.reason) == (Outcome.PASS, Reason.KINK), str(report)
+
+
+@both_modes
+@pytest.mark.parametrize(
+    ("f", "claim"),
+    [
+        (
+            lambda x: {"a": x.sum(), "b": x[:2] * 2},
+            {"vjp": lambda x, v: v["a"] + np.append(2.2 * v["b"], 0)},
+        ),
+        (
+            lambda x: {"a": x[:1] * 3, "b": x[:2] * 2},
+            {"jvp": lambda x, u: {"a": u[:1] * 3, "b": u[:2] * 2.2}},
+        ),
+    ],
+)
+def test_wrong_entries_of_one_output_of_several(
+    f: Callable[..., Any], claim: dict[str, Any], mode: Mode
+) -> None:
+    report = check(f, X, rng=0, mode=mode, **claim)
+    assert report.outcome is Outcome.FAIL
+    assert {(e.output_path, e.output) for e in report.wrong_entries} == {
+        ("['b']", (0,)),
+        ("['b']", (1,)),
+    }
+    assert "x0[0] of output ['b'][0]" in str(report)
+
+
+def test_a_value_beside_its_gradient_is_not_one_number() -> None:
+    with pytest.raises(TypeError, match="this one returns a tuple of 2: let f return the number"):
+        check(lambda x: (squares(x), 2 * x), X, grad=lambda x: 2 * x)
+
+
+def test_an_f_that_returns_what_is_no_array() -> None:
+    report = check(lambda x: Attached(), X, grad=lambda x: 2 * x, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.DTYPE)
+    assert "Attached that doesn't become a NumPy array: call detach() first" in report.message
+
+
+def test_an_f_that_is_not_always_finite_at_x() -> None:
+    calls = iter(range(1000))
+    report = check(
+        lambda x: np.nan if next(calls) % 2 else squares(x), X, grad=lambda x: 2 * x, rng=0
+    )
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NONDETERMINISTIC)
+
+
+# -- what a claim returns --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["grad", "jac", "vjp", "jvp"])
+def test_a_claim_that_returns_what_is_no_array(kind: str) -> None:
+    report = check(squares, X, rng=0, **{kind: lambda *_: Attached()})
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.DTYPE)
+    assert "call detach() first" in report.message
+
+
+@pytest.mark.parametrize(
+    ("x", "hint"),
+    [
+        ([0.5, -1.25], "give x as one array"),
+        ((X, 2.0), "argnums=0 is for a claim that differentiates in the first argument alone"),
+    ],
+)
+def test_one_array_for_several_things_is_answered_with_a_hint(x: Any, hint: str) -> None:
+    report = check(lambda *x: np.sum(x[0]), x, grad=lambda *x: np.ones(np.size(x[0])), rng=0)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.SHAPE)
+    assert hint in report.message
+
+
+def test_a_jacobian_as_a_dictionary_of_keys() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    for factor, outcome in ((2.0, Outcome.PASS), (2.2, Outcome.FAIL)):
+        report = check(
+            lambda x: x**2, X, jac=lambda x, c=factor: sparse.dok_array(np.diag(c * x)), rng=0
+        )
+        assert report.outcome is outcome, str(report)
+
+
+# -- what is said of it ----------------------------------------------------------------------------
+
+
+def test_entries_at_the_edge_of_the_domain_are_not_called_noise() -> None:
+    report = check(
+        lambda x: np.arcsin(x).sum(),
+        np.array([1.0, 0.5]),
+        grad=lambda x: 1 / np.sqrt(1.01 - x**2),
+        mode="full",
+        rng=0,
+    )
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.DISAGREEMENT)
+    report = check(
+        lambda x: np.log(x[0] - 1) + x[1] if x[0] != 1 else x[1],
+        np.array([1.0, 0.5]),
+        grad=np.ones_like,
+        mode="full",
+        rng=0,
+    )
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.DOMAIN), str(report)
+    assert "would have seen" not in str(report)
+
+
+def test_two_wrong_entries_at_kinks_are_both_named() -> None:
+    report = check(
+        lambda x: max(0.0, 1 - x.sum()), np.array([0.5, 0.5]), grad=lambda x: np.ones(2), rng=1
+    )
+    assert {e.index for e in report.wrong_entries} == {(0,), (1,)}
+    assert report.diagnosis is None
+
+
+def test_a_factor_of_two_is_not_taken_for_a_mean_of_two() -> None:
+    report = check(squares, np.array([1.0, 2.0]), grad=lambda x: 4 * x, rng=0)
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == "factor"
