@@ -7,9 +7,8 @@ only if the corrected claim agrees with every numerical derivative at hand.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from gradcheck._locate import Located
 from gradcheck._oracles import derivative
 from gradcheck._precision import precision_lost
 from gradcheck._problem import Problem
+from gradcheck._rearrangements import rearrangements
 from gradcheck._report import Diagnosis, WrongEntry
 from gradcheck._tree import Slot, equal_numbers
 
@@ -69,11 +69,34 @@ def _hypotheses(
         text = "the claim is the Jacobian's product where that of its transpose is meant"
         swapped = [float(np.sum(problem.pullback(c.direction) * c.cotangent)) for c in usable]
         yield Diagnosis("transpose", text), swapped
-    for diagnosis, rearrange in _rearrangements(problem):
-        values = [
-            float(np.sum(rearrange(problem.pullback(c.cotangent)) * c.direction)) for c in usable
-        ]
-        yield diagnosis, values
+    gradients = [problem.pullback(c.cotangent) for c in usable]
+    yield from _factors_of_one_argument(problem, usable, gradients)
+    for diagnosis, undo in rearrangements(problem.inputs.layout):
+        pairs = zip(gradients, usable, strict=True)
+        yield diagnosis, [float(np.sum(undo(g) * c.direction)) for g, c in pairs]
+
+
+def _factors_of_one_argument(
+    problem: Problem, usable: Sequence[Comparison], gradients: Sequence[Array]
+) -> Iterator[tuple[Diagnosis, list[float]]]:
+    """Yield for each of several arguments the factor that its part of the claim would have to have."""
+    slots = problem.inputs.layout.slots
+    for slot in slots if len(slots) > 1 else ():
+        part = slice(slot.start, slot.stop)
+        pairs = zip(gradients, usable, strict=True)
+        shares = [float(np.sum(g[part] * c.direction[part])) for g, c in pairs]
+        missing = [c.found.value - c.claimed for c in usable]
+        k = max(range(len(shares)), key=lambda k: abs(shares[k]) / (usable[k].allowed or 5e-324))
+        if min(abs(shares[k]), abs(shares[k] + missing[k])) <= _GROSS * usable[k].allowed:
+            continue  # a multiple of nothing, or nothing of something
+        factor = shares[k] / (shares[k] + missing[k])
+        simple = _simple_ratio(factor)
+        name = f"argument {slot.argument}{slot.path}"
+        values = [c.claimed + s * (1 / factor - 1) for c, s in zip(usable, shares, strict=True)]
+        if abs(factor + 1) < 1e-6:
+            yield Diagnosis("sign", f"the sign of the gradient of {name} is flipped"), values
+        elif simple is not None and (slot.stop - slot.start > 1 or _is_plain(simple)):
+            yield Diagnosis("factor", f"claimed = {simple} × numerical in {name} alone"), values
 
 
 def _is_square(problem: Problem) -> bool:
@@ -147,37 +170,6 @@ def _summed_axis(problem: Problem, size: int) -> str:
         if problem.scalar and slot.shape and size == math.prod(slot.shape):
             return f"the number of entries of argument {slot.argument}{slot.path}"
     return ""
-
-
-def _rearrangements(problem: Problem) -> Iterator[tuple[Diagnosis, Callable[[Array], Array]]]:
-    """Yield what one argument's gradient may have suffered, and how to undo it in the flat one."""
-    for k, slot in enumerate(problem.inputs.layout.slots):
-        name = f"argument {slot.argument}{slot.path}"
-        if slot.parts == 2:
-            text = f"the gradient of {name} is conjugated (df = Re Σ conj(g)·dx is expected)"
-            yield Diagnosis("conjugate", text), _in_argument(problem, k, np.conj)
-        if len(slot.shape) == 2 and slot.shape[0] == slot.shape[1] and slot.shape[0] > 1:
-            text = f"the gradient of {name} is transposed"
-            yield Diagnosis("transpose", text), _in_argument(problem, k, np.transpose)
-        for axis, size in enumerate(slot.shape):
-            for shift in (1, -1) if size > 2 else (1,) if size == 2 else ():
-                text = f"the gradient of {name} is shifted by {-shift:+d} along axis {axis}"
-                roll = partial(np.roll, shift=shift, axis=axis)
-                yield Diagnosis("shift", text), _in_argument(problem, k, roll)
-
-
-def _in_argument(
-    problem: Problem, k: int, rearrange: Callable[[Array], Array]
-) -> Callable[[Array], Array]:
-    """Return a flat gradient ↦ the same with the k-th leaf's part rearranged."""
-    layout = problem.inputs.layout
-
-    def apply(flat: Array) -> Array:
-        parts = layout.split(flat)
-        parts[k] = rearrange(parts[k])
-        return layout.flatten(parts)
-
-    return apply
 
 
 def _ignored_argument(problem: Problem, usable: Sequence[Comparison]) -> Diagnosis | None:

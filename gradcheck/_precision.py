@@ -14,12 +14,8 @@ from gradcheck._report import WrongEntry
 from gradcheck._steps import spacing
 from gradcheck._tree import equal_numbers
 
-_ULPS = (
-    1.0,
-    37.0,
-    1361.0,
-    50_321.0,
-)  # by which x is moved: stairs of an inner rounding may be wide
+_FURTHEST = 50_321.0  # ulps by which x is moved: stairs of an inner rounding may be wide
+_LAST_DIGITS = 1e-6  # of x; in float32 that is far fewer
 _ONCE = 16.0
 _JUMPY = 64.0  # how much more than x, relatively, a claim must move
 
@@ -68,17 +64,19 @@ def _jump(problem: Problem, failed: Comparison) -> float:
     The places on one side of x are compared with each other: a branch at x itself is no jumping.
     """
     t = problem.inputs.eps
+    furthest = min(_FURTHEST, _LAST_DIGITS / t)
     largest = 0.0
     for side in (1.0, -1.0):
         seen = []
-        for ulps in _ULPS:
-            g = problem.pullback_beside(failed.direction, side * ulps * t, failed.cotangent)
+        for part in (0.0, 1 / 3, 2 / 3, 1.0):
+            beside = side * furthest**part * t
+            g = problem.pullback_beside(failed.direction, beside, failed.cotangent)
             if g is not None:
                 seen.append(float(np.sum(g * failed.direction)))
         spread = max(seen, default=0.0) - min(seen, default=0.0)
         steps = sorted(abs(b - a) for a, b in pairwise(seen))
         if len(steps) < 2 or steps[-2] < spread / _ONCE:
             continue  # it jumps once, as at a branch close by
-        if spread > _JUMPY * _ULPS[-1] * t * max(map(abs, seen), default=0.0):
+        if spread > _JUMPY * furthest * t * max(map(abs, seen), default=0.0):
             largest = max(largest, spread)
     return largest

@@ -128,8 +128,8 @@ class Diagnosis:
     ----------
     kind : str
         One word: ``sign``, ``factor``, ``transpose``, ``conjugate``, ``diagonal``, ``upstream``, ``reduction``,
-        ``shift``, ``entry``, ``row``, ``argument``, ``precision``, ``zero``,
-        ``structure`` (of a sparse Jacobian).
+        ``shift``, ``reverse``, ``exchange`` (of two parts or arguments), ``entry``, ``row``, ``argument``,
+        ``precision``, ``zero``, ``structure`` (of a sparse Jacobian).
     sentence : str
         What a person reads.
     """

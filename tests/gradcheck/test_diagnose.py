@@ -130,3 +130,86 @@ def test_one_entry_that_is_wrong_in_every_output(mode: Any, shape: tuple[int, ..
         return g.reshape(x.shape)
 
     assert kinds(lambda x: np.tanh(w @ x.ravel()), shape, vjp, mode) == {"entry"}
+
+
+# -- one argument of several, and entries in another order -----------------------------------------
+
+CUBE = np.random.default_rng(2).standard_normal((4, 5, 5))
+PAIR = CUBE[:, :, 0], CUBE[:, :, 1]
+
+
+def orders(a: Any) -> dict[str, tuple[Any, str]]:
+    """What may happen to the gradient of a 4×5×5 array, and how that is named."""
+    return {
+        "shift by three": (np.roll(a, 3, axis=1), "shifted by -2 along axis 1"),
+        "reverse": (a[::-1], "in reverse order along axis 0"),
+        "axes": (a.transpose(0, 2, 1), "axes 1 and 2 of the gradient of argument 0 are exchanged"),
+        "flattened by columns": (a.ravel(order="F").reshape(a.shape), "column-major order"),
+        "read by columns": (a.ravel().reshape(a.shape, order="F"), "column-major order"),
+        "halves": (np.roll(a, 2, axis=0), "shifted by +2 along axis 0"),
+    }
+
+
+@pytest.mark.parametrize("how", orders(CUBE))
+def test_an_order_of_entries_is_named(how: str) -> None:
+    report = check(
+        lambda x: np.sum(np.sin(x)), CUBE, grad=lambda x: orders(np.cos(x))[how][0].copy(), rng=0
+    )
+    assert report.diagnosis is not None, str(report)
+    assert orders(CUBE)[how][1] in report.diagnosis.sentence
+
+
+def test_two_parts_are_exchanged_not_shifted() -> None:
+    report = check(lambda x: np.sum(x**3), CUBE[:, :2, 0], grad=lambda x: 3 * x[:, ::-1] ** 2)
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == "exchange"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "words"),
+    [
+        (lambda a, b: (a, -b), "sign", "the sign of the gradient of argument 1 is flipped"),
+        (lambda a, b: (a / 3, b), "factor", "claimed = 1/3 × numerical in argument 0 alone"),
+        (lambda a, b: (b, a), "exchange", "gradients of argument 0 and argument 1 are exchanged"),
+        (lambda a, b: (a, b * np.arange(1, 6)), None, ""),
+    ],
+)
+def test_what_one_of_two_arguments_suffers(wrong: Any, kind: str | None, words: str) -> None:
+    report = check(
+        lambda a, b: np.sum(np.sin(a)) + np.sum(b**3),
+        PAIR,
+        grad=lambda a, b: wrong(np.cos(a), 3 * b**2),
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL
+    assert (report.diagnosis and report.diagnosis.kind) == kind, str(report)
+    assert report.diagnosis is None or words in report.diagnosis.sentence
+
+
+def test_a_derivative_of_nothing_is_no_multiple() -> None:
+    """A straight-through estimator claims 1 where rounding has no slope."""
+    report = check(
+        lambda a, b: np.sum(np.round(4 * a) / 4) + np.sum(np.sin(b)),
+        PAIR,
+        grad=lambda a, b: (np.ones_like(a), np.cos(b)),
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL
+    assert report.diagnosis is None, str(report)
+
+
+def test_a_steep_claim_in_float32_has_not_lost_its_digits() -> None:
+    """Beside a mean of 3000 the last digits of x are small, fifty thousand of them are not."""
+    x = (3000 + np.random.default_rng(0).standard_normal(12)).astype(np.float32)
+
+    def f(x: np.ndarray) -> Any:
+        return np.sum(np.sin(x - np.float32(3000)))
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        g = np.cos(x - np.float32(3000))
+        g[3] = 0.0
+        return g
+
+    for seed in range(5):
+        report = check(f, x, grad=grad, rng=seed)
+        assert report.diagnosis is None or report.diagnosis.kind == "entry", str(report)
