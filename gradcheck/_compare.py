@@ -31,7 +31,6 @@ _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
 SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
 _ULPS = 16.0
 _COARSE_ULPS = 8 * _ULPS
-_ROUNDED = 1024.0  # ulps of large terms that cancel: what is left of a million of them
 _NOTHING = 64.0  # times its noise, which f must exceed to be something
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
@@ -176,6 +175,11 @@ def confirm(
     return judged(problem, label, direction, cotangent, found, rtol)
 
 
+def closer(problem: Problem, c: Comparison) -> Comparison:
+    """Compare along the same direction again, with a numerical side as good as f allows."""
+    return compare(problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
+
+
 def judged(
     problem: Problem, label: str, direction: Array, cotangent: Array, found: Found, rtol: float
 ) -> Comparison:
@@ -198,19 +202,6 @@ def claimed_terms(problem: Problem, direction: Array, cotangent: Array) -> Array
     if problem.kind == "jvp":
         return cotangent * problem.pushforward(direction)
     return problem.pullback(cotangent) * direction
-
-
-def size_of(problem: Problem, c: Comparison) -> float:
-    """Return the size of a derivative along a direction, which an error of the claim is relative to.
-
-    It is the claim's, unless that vanishes: beside f's size over x's, or how far f moves if that is
-    less.  A claim that is no more than what rounding x makes of such a movement is a zero.
-    """
-    moved = c.found.size
-    if c.scale <= _ROUNDED * claim_eps(problem) * moved:
-        return max(c.scale, moved)
-    own = norm(c.cotangent * problem.arithmetic.value) / problem.course(c.direction).unit
-    return max(c.scale, min(moved, own))
 
 
 def _rounding_of_zero(found: Found, scale: float, rtol: float, value: float, unit: float) -> float:

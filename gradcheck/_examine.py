@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from gradcheck import _verdict as verdicts
+from gradcheck._accusation import accusation
 from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind
 from gradcheck._compare import (
-    CLOSELY,
     GOAL,
     SMALL,
     Comparison,
@@ -26,18 +26,14 @@ from gradcheck._compare import (
     claim_rounding,
     claim_rtol,
     claimed_terms,
-    compare,
+    closer,
     confirm,
     judged,
     norm,
-    size_of,
 )
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
-from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._directions import (
     MISS_PROBABILITY,
-    detectable_gradient,
-    detectable_matrix,
     signed,
 )
 from gradcheck._domain import Array
@@ -46,10 +42,9 @@ from gradcheck._inputs import Inputs
 from gradcheck._kinks import find_kinks
 from gradcheck._ladder import NOISE_CONFIDENCE, Component
 from gradcheck._line import quiet
-from gradcheck._locate import Located, examples, locate, together
-from gradcheck._oracles import movement_along_imaginary_axis
 from gradcheck._problem import Problem, Violation
-from gradcheck._report import Report, WrongEntry, entry_label
+from gradcheck._report import Report, WrongEntry
+from gradcheck._resolution import numerical_resolution, resolution
 from gradcheck._search import Goal, deeper, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import down_to_power_of_two, spacing
@@ -64,10 +59,7 @@ _MOST_DIRECTIONS = 10  # a Jacobian in float32 takes nine
 _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _BARELY = 0.3  # the same where f moves a thousand times more beside x than its slope there
-_CLEAR = 30.0  # radii: a disagreement of an entry alone that no roughness of f explains
-_NOT_ROUNDING = 1e-3  # part of the claim that a movement must be
 _PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
-_HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smooth for certain
 
 # Of entries beside which f may move by little more than its rounding, as much as is easily had: of
 # how they move f, or of what they claim.
@@ -218,7 +210,7 @@ class Examination:
             self._comparisons = [c for c in self._comparisons if c.found.interval is None]
             self._try_kinks_together(result.at_kinks)
             if any(c.label == TOGETHER for c in self._comparisons):
-                return self._failed(())
+                return self._failed()
         if result.unresolved:
             return verdicts.unresolved_entries(
                 result.unresolved, result.total, result.why, result.resolution
@@ -238,7 +230,7 @@ class Examination:
         self._finish(witnessed)
         wrong = self._disagreeing()
         if len(wrong) >= 2 or any(c.label in _AT_KINKS for c in wrong):
-            return self._failed(())
+            return self._failed()
         if wrong:
             return self._marginal(wrong[0])
         return self._agreed(support, len(kinks))
@@ -308,7 +300,7 @@ class Examination:
 
     def _seek_confirmation(self, support: Array) -> None:
         """Look closer at slight disagreements; repeat a single one along fresh directions."""
-        self._comparisons = [self._closer(c) if c.slight else c for c in self._comparisons]
+        self._comparisons = [closer(self._problem, c) if c.slight else c for c in self._comparisons]
         wrong = self._disagreeing()
         if len(wrong) != 1 or wrong[0].label in _AT_KINKS:
             return
@@ -321,10 +313,6 @@ class Examination:
                 self._try(first.label, self._direction(), where, GOAL, _glance)
             if len(self._disagreeing()) >= 2:
                 return
-
-    def _closer(self, c: Comparison) -> Comparison:
-        """Compare along the same direction again, with a numerical side as good as f allows."""
-        return compare(self._problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
 
     def _sharper(self, c: Comparison) -> Comparison:
         """Compare along the same direction again, with steps as small as they have to be for what is claimed."""
@@ -422,62 +410,9 @@ class Examination:
 
     # -- the verdict -----------------------------------------------------------------------------
 
-    def _failed(self, known: tuple[WrongEntry, ...]) -> Verdict:
-        problem, rtol = self._problem, self._rtol
-        worst = max(self._disagreeing(), key=lambda c: c.excess, default=None)
-        if worst is not None and worst.label == TOGETHER:  # all others agree
-            return verdicts.no_subgradient(
-                worst, self._names_of(worst.direction), self._resolution()
-            )
-        flat = [c for c in self._disagreeing() if c.found.reason == "constant"]
-        # one entry that moves and is wrong is enough, of directions it takes two
-        if flat and len(self._disagreeing()) - len(flat) < (1 if known else 2):
-            movement = self._movement_along_imaginary_axis(flat[0])
-            if abs(movement) >= _NOT_ROUNDING * abs(flat[0].claimed):
-                return verdicts.rounded_flat(flat[0], movement)
-        diagnosis = diagnose_throughout(problem, self._comparisons, rtol)
-        located = Located(known, complete=True)
-        if not known and worst is not None:
-            # a mistake that is everywhere needs a few examples, not a search
-            search = locate if diagnosis is None or problem.kind == "jvp" else examples
-            alone = [c for c in self._disagreeing() if c.label == worst.label == "kink"]
-            located = together(search(problem, c, rtol) for c in alone or [worst])
-        if self._is_a_hair_off(located.entries) and not self._another_oracle_confirms():
-            assert worst is not None  # something disagrees
-            return verdicts.hair_off(worst, 10 * _HAIR, self._resolution())
-        diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
-        return verdicts.disagreement(located, worst, diagnosis, self._resolution())
-
-    def _names_of(self, direction: Array) -> list[str]:
-        layout = self._problem.inputs.layout
-        found = [(int(k), *layout.locate(int(k))) for k in np.flatnonzero(direction)]
-        return [
-            entry_label(slot.argument, slot.path, index, layout.part(k)) for k, slot, index in found
-        ]
-
-    def _movement_along_imaginary_axis(self, c: Comparison) -> float:
-        line = self._problem.line(c.direction, c.cotangent[None, :])
-        return movement_along_imaginary_axis(Component(line, 0))
-
-    def _is_a_hair_off(self, entries: tuple[WrongEntry, ...]) -> bool:
-        """Whether all that disagrees does so by less than error bars should be believed for."""
-        wrong = self._disagreeing()
-        if any(c.found.interval is not None for c in wrong):
-            return False
-        whole = [c for c in wrong if c.label == "random"]
-        if any(abs(c.claimed - c.found.value) >= _HAIR * c.scale for c in whole):
-            return False
-        parts = [(c.claimed, c.found.value, c.found.radius) for c in wrong if c.label != "random"]
-        parts += [(e.claimed, e.numerical, e.radius) for e in entries]
-        return not any(
-            abs(a - b) > max(_CLEAR * radius, _HAIR * max(abs(a), abs(b))) for a, b, radius in parts
-        )
-
-    def _another_oracle_confirms(self) -> bool:
-        """Whether what disagrees most does so with derivatives that aren't from differences, too."""
-        wrong = sorted(self._disagreeing(), key=lambda c: c.excess)
-        closer = [self._closer(c) for c in wrong[-2:]]
-        return all(c.found.oracle != "differences" and not c.agrees for c in closer)
+    def _failed(self, known: tuple[WrongEntry, ...] = ()) -> Verdict:
+        at = self._problem, self._comparisons, known
+        return accusation(*at, rtol=self._rtol, resolution=self._resolution())
 
     def _marginal(self, c: Comparison) -> Verdict:
         return verdicts.single_disagreement(c, len(self._comparisons), self._resolution())
@@ -487,18 +422,18 @@ class Examination:
         ended = self._see(required, support)
         if ended is not None:
             return ended
-        resolution = self._resolution()
+        seen = self._resolution()
         if all(c.found.reason == "constant" for c in self._comparisons):
-            return verdicts.constant(self._comparisons, resolution)
+            return verdicts.constant(self._comparisons, seen)
         if all(c.found.vanishes for c in self._random()):
             required = max(required, _BARELY)
-        blunt = resolution > required and self._numerical_resolution() > required
+        blunt = seen > required and self._numerical_resolution() > required
         if blunt and np.any(support):
             if self._problem.calls.error:
                 self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
             worst = max(self._random(), key=lambda c: c.found.radius)
-            return verdicts.unresolved(worst, resolution)
-        return verdicts.agreement(len(self._random()), kinks, resolution)
+            return verdicts.unresolved(worst, seen)
+        return verdicts.agreement(len(self._random()), kinks, seen)
 
     def _see(self, required: float, support: Array) -> Verdict | None:
         """Sharpen comparisons and add directions until they see enough; return how that ends if one disagrees."""
@@ -520,7 +455,7 @@ class Examination:
             if wrong:
                 # of what was sharpened there is no closer look
                 sure = len(wrong) >= _FEWEST_DIRECTIONS and not any(c.slight for c in wrong)
-                return self._failed(()) if sure else self._marginal(wrong[0])
+                return self._failed() if sure else self._marginal(wrong[0])
         return None
 
     def _sharpened(self, dull: Sequence[Comparison]) -> list[Comparison]:
@@ -535,23 +470,10 @@ class Examination:
         return [c for c in self._comparisons if c.label == "random"]
 
     def _resolution(self) -> float:
-        """Relative size of the smallest error that the random directions would have shown."""
-        return self._detectable(lambda c: c.missed)
+        return resolution(self._problem, self._random())
 
     def _numerical_resolution(self) -> float:
-        """Return the same if no error of the claim were tolerated: what the numerical side can do."""
-        return self._detectable(lambda c: c.missed - self._rtol * c.scale)
-
-    def _detectable(self, allowed: Callable[[Comparison], float]) -> float:
-        seen = [c for c in self._random() if c.resolved and c.found.interval is None]
-        if not seen:
-            return math.inf
-        size = statistics.median(size_of(self._problem, c) for c in seen)
-        if size == 0:
-            return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
-        relative = [allowed(c) / size for c in seen]
-        one = self._problem.outputs.size == 1
-        return detectable_gradient(relative) if one else detectable_matrix(relative)
+        return numerical_resolution(self._problem, self._random())
 
     def _report(self, verdict: Verdict) -> Report:
         problem, settings = self._problem, self._settings
