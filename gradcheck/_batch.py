@@ -61,8 +61,8 @@ class Batched:
         y = as_array(self._f(x), "f must return real numbers; its value")
         if y.ndim == 0 or len(y) != count:
             raise NotBatchedError(
-                f"with vectorized=True f takes a batch of points and returns a row for each: for {count} "
-                f"points (an array of shape {x.shape}) it returned shape {y.shape}"
+                f"with vectorized=True f takes a batch of points and returns a row for each: for {count} of "
+                f"them, an array of shape {x.shape}, it returned shape {y.shape}, expected ({count},) or ({count}, …)"
             )
         return y
 

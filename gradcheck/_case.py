@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from gradcheck._domain import Array, Domain, Sizes
+from gradcheck._domain import Array, Domain, Sizes, must_be_domain
+from gradcheck._options import is_whole, positions
 
 ClaimKind = Literal["grad", "jac", "vjp", "jvp"]
 CLAIM_KINDS: tuple[ClaimKind, ...] = get_args(ClaimKind)
@@ -24,6 +25,11 @@ class Elementwise:
     derivative : callable
         ``derivative(x)`` has the shape of ``x`` and holds f'(x) of each entry.
 
+    Raises
+    ------
+    TypeError
+        If it isn't callable.
+
     Examples
     --------
     >>> import numpy as np
@@ -33,6 +39,9 @@ class Elementwise:
     """
 
     derivative: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        _must_be_callable(self.derivative, "Elementwise's derivative")
 
     def __call__(self, x: Any, v: Any) -> Any:
         """Return ``v * derivative(x)``."""
@@ -51,11 +60,21 @@ class Argument:
         The set that its values come from.
     shape : tuple of str and int
         Sizes by name (drawn anew for each run) or by number; ``()`` is a scalar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is empty, or one of these is something else.
     """
 
     name: str
     domain: Domain
     shape: tuple[str | int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _must_be_text(self.name, "an argument needs a name")
+        must_be_domain(self.domain, f"the domain of argument {self.name!r}")
+        _must_be_sizes(self.shape, f"the shape of argument {self.name!r}")
 
     def resolve(self, sizes: Sizes) -> tuple[int, ...]:
         """Return the shape with every named size replaced by its value."""
@@ -84,6 +103,8 @@ class Case:
 
     Raises
     ------
+    TypeError
+        If one of these is of another type: a claim that isn't callable, say.
     ValueError
         If a name or the source is empty, no claim is given, or `argnums` names an argument that
         does not exist or is not differentiable.
@@ -109,29 +130,27 @@ class Case:
     argnums: int | tuple[int, ...] = 0
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise ValueError("a case needs a name")
-        if not self.source.strip():
-            raise ValueError(
-                f"case {self.name!r} needs a source: where is its formula written down?"
-            )
+        _must_be_text(self.name, "a case needs a name")
+        of = f"case {self.name!r}"
+        _must_be_text(self.source, f"{of} needs a source: where is its formula written down?")
+        _must_be_callable(self.f, f"{of}: f")
+        _must_be_arguments(self.arguments, of)
         if not self.claims:
-            raise ValueError(f"case {self.name!r} claims nothing: give grad, jac, vjp or jvp")
-        for k in self.argnum_tuple:
-            if not 0 <= k < len(self.arguments):
-                raise ValueError(
-                    f"case {self.name!r}: argnums names argument {k}, but there are "
-                    f"{len(self.arguments)} (0 … {len(self.arguments) - 1})"
-                )
+            raise ValueError(f"{of} claims nothing: give grad, jac, vjp or jvp")
+        for kind, claim in self.claims:
+            _must_be_callable(claim, f"{of}: {kind}")
+        try:
+            numbers = positions(self.argnums, len(self.arguments))
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{of}: {error}") from None
+        for k in numbers:
             if not self.arguments[k].domain.differentiable:
-                raise ValueError(
-                    f"case {self.name!r}: argument {self.arguments[k].name!r} is not differentiable"
-                )
+                raise ValueError(f"{of}: argument {self.arguments[k].name!r} is not differentiable")
 
     @property
     def argnum_tuple(self) -> tuple[int, ...]:
         """The differentiated arguments, always as a tuple."""
-        return (self.argnums,) if isinstance(self.argnums, int) else self.argnums
+        return positions(self.argnums, len(self.arguments))
 
     @property
     def claims(self) -> tuple[tuple[ClaimKind, Callable[..., Any]], ...]:
@@ -158,9 +177,55 @@ class Case:
 
         Raises
         ------
+        TypeError
+            If `rng` isn't a generator.
         ValueError
-            If a size is missing or unknown.
+            If a size is missing, unknown, negative or no int.
         """
+        _must_be_generator(rng)
         if set(sizes) != set(self.sizes):
             raise ValueError(f"case {self.name!r} needs the sizes {self.sizes}, got {tuple(sizes)}")
+        if not all(is_whole(size) and size >= 0 for size in sizes.values()):
+            raise ValueError(f"the sizes of case {self.name!r} must be ints from 0 on, got {sizes}")
         return tuple(a.domain.sample(rng, a.resolve(sizes), sizes) for a in self.arguments)
+
+
+def _must_be_text(text: Any, otherwise: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{otherwise} (a str, got {text!r:.80})")
+    if not text.strip():
+        raise ValueError(otherwise)
+
+
+def _must_be_callable(function: Any, what: str) -> None:
+    if not callable(function):
+        raise TypeError(f"{what} must be callable, got {type(function).__name__}: {function!r:.80}")
+
+
+def _must_be_arguments(arguments: Any, of: str) -> None:
+    if not isinstance(arguments, (tuple, list)) or not all(
+        isinstance(a, Argument) for a in arguments
+    ):
+        raise TypeError(
+            f"{of}: arguments must be a tuple of gradcheck.Argument, got {arguments!r:.80}"
+        )
+    if not arguments:
+        raise ValueError(f"{of}: arguments is empty; give one gradcheck.Argument for each of f's")
+
+
+def _must_be_sizes(shape: Any, what: str) -> None:
+    if not isinstance(shape, (tuple, list)) or not all(
+        isinstance(s, str) or is_whole(s) for s in shape
+    ):
+        raise TypeError(
+            f'{what} must be a tuple of names and ints such as ("n", 3), got {shape!r:.80}'
+        )
+    if any(not s.strip() if isinstance(s, str) else s < 0 for s in shape):
+        raise ValueError(f"{what} must hold no empty name and nothing negative, got {shape!r:.80}")
+
+
+def _must_be_generator(rng: Any) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"draw takes a numpy Generator, got {rng!r:.80}: write np.random.default_rng(0)"
+        )

@@ -10,9 +10,10 @@ import numpy as np
 
 from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind, SecondKind
-from gradcheck._domain import Domain
+from gradcheck._domain import Domain, must_be_domain
 from gradcheck._examine import Settings, examine
 from gradcheck._inputs import Inputs
+from gradcheck._options import is_number, is_whole, positions
 from gradcheck._pair import examine_pair
 from gradcheck._record import notify
 from gradcheck._report import GradientError, Outcome, Report
@@ -94,7 +95,7 @@ def check(
     ------
     TypeError, ValueError
         If the call itself makes no sense: no claim or several, x not finite or not in the domain,
-        an unknown mode.
+        an unknown mode, ``vectorized=True`` for an f that takes no batch.
 
     Examples
     --------
@@ -112,8 +113,7 @@ def check(
         raise TypeError(f"f must be callable, got {type(f).__name__}")
     if mode not in ("fast", "full"):
         raise ValueError(f'mode must be "fast" or "full", got {mode!r}')
-    if rtol is not None and not 0 < rtol < 1:
-        raise ValueError(f"rtol must lie between 0 and 1, got {rtol!r}")
+    _must_be_tolerance(rtol)
     if not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers must be a positive int, got {workers!r}")
     args = x if isinstance(x, tuple) else (x,)
@@ -128,23 +128,8 @@ def check(
         workers=workers,
         batch=batch,
     )
-    if batch is not None:
-        f = batch.one
-    every_entry = mode == "full"
-    if len(claims) == 2:
-        return examine_pair(
-            f,
-            inputs,
-            claims["vjp"],
-            claims["jvp"],
-            bare=bare,
-            settings=settings,
-            every_entry=every_entry,
-        )
-    ((kind, claim),) = claims.items()
-    if kind == "hess" or kind == "hvp":
-        return _second_order(f, inputs, kind, claim, bare=bare, settings=settings, mode=mode)
-    return examine(f, inputs, kind, claim, bare=bare, settings=settings, every_entry=every_entry)
+    g = f if batch is None else batch.one
+    return _examined(g, inputs, claims, bare=bare, settings=settings, mode=mode)
 
 
 def assert_gradient(
@@ -172,7 +157,8 @@ def assert_gradient(
     Parameters
     ----------
     inconclusive : {"fail", "skip", "warn"}
-        What to do where nothing can be told: raise (the default), skip the running test, or warn.
+        What to do where nothing can be told: raise (the default), skip the running test (of pytest
+        or unittest, by ``unittest.SkipTest``), or warn.
 
     Returns
     -------
@@ -183,6 +169,8 @@ def assert_gradient(
     ------
     GradientError
         If the outcome is ``fail``, or ``inconclusive`` and that is to fail; carries the report.
+    unittest.SkipTest
+        If the outcome is ``inconclusive`` and that is to skip.
 
     Examples
     --------
@@ -201,9 +189,9 @@ def assert_gradient(
     if report.outcome is Outcome.PASS:
         return report
     if report.outcome is Outcome.INCONCLUSIVE and inconclusive == "skip":
-        import pytest
+        from unittest import SkipTest  # pytest takes it for a skip, too
 
-        pytest.skip(str(report))
+        raise SkipTest(str(report))
     if report.outcome is Outcome.INCONCLUSIVE and inconclusive == "warn":
         warnings.warn(str(report), stacklevel=2)
         return report
@@ -226,6 +214,32 @@ def _batched(f: Callable[..., Any], x: Any) -> Batched:
         what = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
         raise TypeError(f"vectorized=True needs one float64 array for x, got {what}")
     return Batched(f)
+
+
+def _examined(
+    f: Callable[..., Any],
+    inputs: Inputs,
+    claims: dict[ClaimKind | SecondKind, Callable[..., Any]],
+    *,
+    bare: bool,
+    settings: Settings,
+    mode: Mode,
+) -> Report:
+    every_entry = mode == "full"
+    if len(claims) == 2:
+        return examine_pair(
+            f,
+            inputs,
+            claims["vjp"],
+            claims["jvp"],
+            bare=bare,
+            settings=settings,
+            every_entry=every_entry,
+        )
+    ((kind, claim),) = claims.items()
+    if kind == "hess" or kind == "hvp":
+        return _second_order(f, inputs, kind, claim, bare=bare, settings=settings, mode=mode)
+    return examine(f, inputs, kind, claim, bare=bare, settings=settings, every_entry=every_entry)
 
 
 def _second_order(
@@ -272,18 +286,32 @@ def _argument_numbers(
     """Return the differentiated positions, and whether the claim returns a bare gradient."""
     if argnums is None:
         return tuple(range(count)), not is_tuple
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    if not numbers or len(set(numbers)) != len(numbers):
-        raise ValueError(f"argnums must name each argument once, got {argnums!r}")
-    for k in numbers:
-        if not 0 <= k < count:
-            raise ValueError(f"argnums names argument {k}, but x has {count} (0 … {count - 1})")
-    return numbers, isinstance(argnums, int)
+    return positions(argnums, count), is_whole(argnums)
 
 
 def _domains(
     domain: Domain | Mapping[int, Domain] | None, numbers: tuple[int, ...]
 ) -> dict[int, Domain]:
+    """Return the domains of differentiated arguments, by position."""
     if domain is None:
         return {}
-    return dict(domain) if isinstance(domain, Mapping) else {numbers[0]: domain}
+    if not isinstance(domain, Mapping):
+        must_be_domain(domain)
+        return {numbers[0]: domain}
+    for key, one in domain.items():
+        if key not in numbers:
+            names = ", ".join(map(str, numbers))
+            raise ValueError(
+                f"domain is given for {key!r}, but its keys are positions of differentiated arguments: {names}"
+            )
+        must_be_domain(one, f"domain[{key!r}]")
+    return dict(domain)
+
+
+def _must_be_tolerance(rtol: Any) -> None:
+    if rtol is None:
+        return
+    if not is_number(rtol):
+        raise TypeError(f"rtol must be a number between 0 and 1, got {rtol!r:.80}")
+    if not 0 < rtol < 1:
+        raise ValueError(f"rtol must lie between 0 and 1, got {rtol!r}")

@@ -16,6 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck._options import is_number, is_whole
+
 Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]
 
@@ -61,6 +63,13 @@ class Interval:
         Typical size of the samples: the standard deviation on the real line; on half-lines and
         bounded intervals that of the logarithm or the logit.
 
+    Raises
+    ------
+    TypeError
+        If one of these isn't made of real numbers.
+    ValueError
+        If `low` isn't below `high`, a kink isn't finite, or `spread` isn't positive and finite.
+
     Examples
     --------
     >>> import numpy as np
@@ -75,6 +84,17 @@ class Interval:
     high: float = math.inf
     kinks: tuple[float, ...] = ()
     spread: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high", "spread"):
+            _must_be_number(getattr(self, name), f"Interval's {name}")
+        if not self.low < self.high:  # nor is NaN
+            raise ValueError(
+                f"Interval's low must be below its high, got Interval({self.low!r}, {self.high!r})"
+            )
+        if not 0 < self.spread < math.inf:
+            raise ValueError(f"Interval's spread must be positive and finite, got {self.spread!r}")
+        _must_be_points(self.kinks, "Interval's kinks")
 
     @property
     def differentiable(self) -> bool:
@@ -173,9 +193,17 @@ class Classes:
     ----------
     count : str or int
         The number of classes, or the name of the size that gives it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a positive int nor a name.
     """
 
     count: str | int
+
+    def __post_init__(self) -> None:
+        _must_be_count(self.count)
 
     @property
     def differentiable(self) -> bool:
@@ -289,6 +317,56 @@ class PositiveDefinite:
         fastest = float(growth.max(initial=0.0)), float((-growth).max(initial=0.0))
         backward, forward = (1 / g if g > 0 else math.inf for g in fastest)
         return backward, forward
+
+
+_PARTS = ("differentiable", "sample", "contains", "tangent", "reach")
+
+
+def must_be_domain(domain: Any, what: str = "domain") -> None:
+    """Raise a ``TypeError`` that says what to write, unless `domain` is one.
+
+    Examples
+    --------
+    >>> must_be_domain((0, 2))
+    Traceback (most recent call last):
+    TypeError: domain must be a domain, got (0, 2): write gradcheck.Interval(0, 2)
+    """
+    missing = [part for part in _PARTS if not hasattr(domain, part)]
+    if isinstance(domain, type) and not missing:
+        hint = f"that is the class; write {domain.__name__}() or what else it takes"
+    elif not missing:
+        return
+    elif len(missing) < len(_PARTS):
+        hint = f"a gradcheck.Domain has {', '.join(missing)}, too"
+    else:
+        ends = domain if _is_pair(domain) else (0, 2)
+        hint = f"write gradcheck.Interval({ends[0]!r}, {ends[1]!r})"
+        hint += "" if _is_pair(domain) else ", for example, for numbers between 0 and 2"
+    given = " ".join(repr(domain).split())
+    raise TypeError(f"{what} must be a domain, got {given:.80}: {hint}")
+
+
+def _is_pair(ends: Any) -> bool:
+    return isinstance(ends, (tuple, list)) and len(ends) == 2 and all(map(is_number, ends))
+
+
+def _must_be_number(value: Any, what: str) -> None:
+    if not is_number(value):
+        raise TypeError(f"{what} must be a number, got {value!r:.80}")
+
+
+def _must_be_points(points: Any, what: str) -> None:
+    if not isinstance(points, tuple) or not all(map(is_number, points)):
+        raise TypeError(f"{what} must be a tuple of numbers, got {points!r:.80}")
+    if not all(map(math.isfinite, points)):
+        raise ValueError(f"{what} must be finite, got {points!r:.80}")
+
+
+def _must_be_count(count: Any) -> None:
+    if not (isinstance(count, str) or is_whole(count)):
+        raise TypeError(f"Classes takes a number or the name of a size, got {count!r:.80}")
+    if not (count.strip() if isinstance(count, str) else count > 0):
+        raise ValueError(f"Classes takes a positive number or the name of a size, got {count!r}")
 
 
 def _symmetric_part(a: Array) -> Array:

@@ -108,7 +108,7 @@ def check_at(subject: Subject, point: Point, *, mode: Mode, seed: int) -> tuple[
     for kind, claim in subject.claims:
         if subject.case is not None:
             argnums = subject.case.argnums
-            domain = {k: a.domain for k, a in enumerate(subject.case.arguments)}
+            domain = {k: subject.case.arguments[k].domain for k in subject.case.argnum_tuple}
         else:
             kind, claim = _as_vjp_if_elementwise(subject.f, kind, claim, values)
             argnums, domain = _argnums(subject.f, kind, claim, values), {}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck._batch import NotBatchedError
 from gradcheck._case import ClaimKind, SecondKind
 from gradcheck._domain import Array
 from gradcheck._forward import Forward
@@ -117,6 +118,8 @@ class Problem(Forward):
             args = super().begin()
         except NotANumberError as error:
             raise undecided(Reason.DTYPE, str(error)) from error
+        except NotBatchedError:
+            raise  # the call makes no sense; f raised nothing
         except Exception as error:
             kind = self.inputs.foreign_kind
             hint = (

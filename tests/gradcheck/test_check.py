@@ -549,3 +549,44 @@ def test_wrong_output_and_input_of_a_vector_function() -> None:
 
     report = check(linear, X, jac=wrong, rng=0)
     assert [(e.index, e.output) for e in report.wrong_entries] == [((2,), (1,))]
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "message"),
+    [
+        ({"rtol": "2"}, TypeError, "rtol must be a number between 0 and 1, got '2'"),
+        ({"rtol": math.nan}, ValueError, "rtol must lie between 0 and 1, got nan"),
+        ({"argnums": "x"}, TypeError, "argnums must be an int or a tuple of ints, .* got 'x'"),
+        ({"argnums": 1.0}, TypeError, "argnums must be an int .* got 1.0"),
+        ({"argnums": (0.0,)}, TypeError, "argnums must be an int"),
+        ({"argnums": True}, TypeError, "argnums must be an int"),
+    ],
+)
+def test_options_of_another_type_are_named(
+    option: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        check(cubes, X, grad=cubes_grad, **option)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_function_that_takes_no_batch_is_a_mistake_in_the_call(mode: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"shape \(1, 3\), it returned shape \(\), expected \(1,\)"
+    ):
+        check(cubes, X, grad=cubes_grad, vectorized=True, mode=mode)
+
+    def raises(x: np.ndarray) -> np.ndarray:
+        raise ValueError("no licence")
+
+    report = check(raises, X, grad=cubes_grad, vectorized=True, mode=mode)
+    assert report.reason is Reason.FUNCTION_RAISED
+
+    refused = []
+
+    def of_real_numbers(x: np.ndarray) -> Any:
+        refused.append(np.iscomplexobj(x))
+        return 0.0 if np.iscomplexobj(x) else 1e9 + np.sum(x**3, axis=-1)
+
+    check(of_real_numbers, X, grad=cubes_grad, vectorized=True, mode=mode, rng=0)
+    assert mode == "full" or any(refused), "no batch of complex numbers is no mistake"

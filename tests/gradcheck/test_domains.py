@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gradcheck import Domain, Outcome, PositiveDefinite, Reason, Simplex, Symmetric, check
+from gradcheck import (
+    Argument,
+    Case,
+    Classes,
+    Domain,
+    Elementwise,
+    Interval,
+    Outcome,
+    PositiveDefinite,
+    Reason,
+    Simplex,
+    Symmetric,
+    check,
+)
 
 
 def sampled(domain: Domain, *shape: int) -> Any:
@@ -165,3 +180,104 @@ def test_a_matrix_without_cholesky_factor_is_not_definite(x: np.ndarray) -> None
 def test_definite_matrices_in_half_precision() -> None:
     x = np.array([[2.0, 0.5], [0.5, 1.0]], dtype=np.float16)
     assert check(lambda a: np.sum(a * a), x, grad=lambda a: 2 * a, domain=PositiveDefinite(), rng=0)
+
+
+def test_the_search_for_wrong_entries_of_a_hessian_stays_inside() -> None:
+    p, seen = sampled(Simplex(), 5), []
+
+    def spied(p: Any) -> Any:
+        seen.append(Simplex().contains(p))
+        return entropy(p)
+
+    def wrong(p: Any) -> Any:
+        h = -np.diag(1 / p)
+        h[1, 1] *= 2
+        return h
+
+    report = check(spied, p, hess=wrong, domain=Simplex(), rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert all(seen)
+    worst = report.wrong_entries[0]
+    assert (worst.output, worst.index) == ((1,), (1,))
+
+
+class Half:
+    """A part of what a domain is."""
+
+    def contains(self, x: Any) -> bool:
+        return bool(np.all(x < 1))
+
+
+class Ends:
+    """As SciPy's Bounds."""
+
+    def __repr__(self) -> str:
+        return "Ends(array([0.]),\n     array([2.]))"
+
+
+@pytest.mark.parametrize(
+    ("domain", "error", "message"),
+    [
+        ((0, 2), TypeError, r"^domain must be a domain, got \(0, 2\): write gradcheck.Interval\(0, 2\)$"),
+        ({0: [0.5, 3]}, TypeError, r"^domain\[0\] must be .* \[0.5, 3\]: write gradcheck.Interval\(0.5, 3\)"),
+        (Ends(), TypeError, r"got Ends\(array\(\[0.\]\), array\(\[2.\]\)\): write gradcheck.Interval\(0, 2\), for"),
+        (Interval, TypeError, r"that is the class; write Interval\(\)"),
+        (Half(), TypeError, "has differentiable, sample, tangent, reach, too"),
+        ({1: Interval()}, ValueError, "domain is given for 1, but .* differentiated arguments: 0$"),
+        ({"x": Interval()}, ValueError, "domain is given for 'x', but"),
+    ],
+    ids=["tuple", "mapping", "bounds", "class", "half", "other argument", "name"],
+)  # fmt: skip
+def test_what_is_no_domain_is_refused(domain: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        check(np.sum, np.full(2, 0.5), grad=np.ones_like, domain=domain)
+
+
+REAL = Interval()
+COSINE = Elementwise(np.cos)
+
+
+def case(
+    shape: Any = ("n",), domain: Any = REAL, argument: Any = "x", vjp: Any = COSINE, **options: Any
+) -> Case:
+    """Return a case with something changed."""
+    row = {"name": "sin", "f": np.sin, "source": "calculus"}
+    arguments = (Argument(argument, domain, shape),)
+    return Case(**({**row, "vjp": vjp, "arguments": arguments} | options))
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: Interval(3, 1), ValueError, r"low must be below its high, got Interval\(3, 1\)"),
+        (lambda: Interval(math.nan, 1), ValueError, "got Interval.nan, 1"),
+        (lambda: Interval("a", 1), TypeError, "low must be a number, got 'a'"),  # type: ignore[arg-type]  # that is asked
+        (lambda: Interval(kinks=1.0), TypeError, "kinks must be a tuple of numbers, got 1.0"),  # type: ignore[arg-type]  # as above
+        (lambda: Interval(kinks=(math.inf,)), ValueError, "kinks must be finite"),
+        (lambda: Interval(spread=0.0), ValueError, "spread must be positive and finite, got 0.0"),
+        (lambda: Classes(0), ValueError, "positive number or the name of a size, got 0"),
+        (lambda: Classes(1.5), TypeError, "a number or the name of a size, got 1.5"),  # type: ignore[arg-type]  # as above
+        (lambda: Elementwise(3), TypeError, "Elementwise's derivative must be callable, got int: 3"),  # type: ignore[arg-type]  # as above
+        (lambda: case(argument=3), TypeError, "an argument needs a name"),
+        (lambda: case(domain=(0, 1)), TypeError, r"domain of argument 'x' must .* write gradcheck.Interval\(0, 1"),
+        (lambda: case(shape="n"), TypeError, "shape of argument 'x' must be a tuple of names and ints"),
+        (lambda: case(shape=(-1,)), ValueError, r"nothing negative, got \(-1,\)"),
+        (lambda: case(name=3), TypeError, "a case needs a name"),
+        (lambda: case(source=" "), ValueError, "case 'sin' needs a source"),
+        (lambda: case(f=3), TypeError, "case 'sin': f must be callable"),
+        (lambda: case(vjp=3), TypeError, "case 'sin': vjp must be callable, got int: 3"),
+        (lambda: case(vjp=None), ValueError, "case 'sin' claims nothing"),
+        (lambda: case(arguments=("x",)), TypeError, "must be a tuple of gradcheck.Argument, got .'x'"),
+        (lambda: case(arguments=()), ValueError, "case 'sin': arguments is empty"),
+        (lambda: case(argnums="x"), TypeError, "case 'sin': argnums must be an int or a tuple of ints"),
+        (lambda: case(argnums=1), ValueError, "case 'sin': argnums names argument 1, but there is only"),
+        (lambda: case(domain=Classes(3)), ValueError, "argument 'x' is not differentiable"),
+        (lambda: case().draw(0, n=3), TypeError, r"takes a numpy Generator, got 0: write np.random.default_rng\(0\)"),  # type: ignore[arg-type]  # as above
+        (lambda: case().draw(np.random.default_rng(0), n=-1), ValueError, "ints from 0 on, got {'n': -1}"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_where_it_is_written(
+    build: Callable[[], Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        build()

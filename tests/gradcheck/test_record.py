@@ -1,6 +1,7 @@
 """Who hears of a report: those who asked, while they asked, in their own context."""
 
 import threading
+import unittest
 
 import numpy as np
 import pytest
@@ -32,9 +33,27 @@ def test_an_inconclusive_report_is_heard_before_it_is_dealt_with() -> None:
     heard: list[Report] = []
     with observing(heard.append), pytest.warns(UserWarning, match="no value here"):
         assert_gradient(refuses, 0.5, grad=np.cos, inconclusive="warn")
-    with observing(heard.append), pytest.raises(pytest.skip.Exception):
+    with observing(heard.append), pytest.raises(unittest.SkipTest):
         assert_gradient(refuses, 0.5, grad=np.cos, inconclusive="skip")
     assert [r.outcome for r in heard] == [Outcome.INCONCLUSIVE] * 2
+
+
+def test_unittest_and_pytest_skip_what_is_inconclusive(pytester: pytest.Pytester) -> None:
+    class Bare(unittest.TestCase):
+        def test(self) -> None:
+            assert_gradient(np.log, -0.5, grad=np.cos, inconclusive="skip")
+
+    result = unittest.TestResult()
+    Bare("test").run(result)
+    assert (result.errors, result.failures) == ([], [])
+    ((_, why),) = result.skipped
+    assert why.startswith("INCONCLUSIVE  log [grad]")
+    pytester.makepyfile("""
+        import numpy as np
+        from gradcheck import assert_gradient
+        def test(): assert_gradient(np.log, -0.5, grad=np.cos, inconclusive="skip")
+    """)
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").assert_outcomes(skipped=1)
 
 
 def test_observers_nest_and_leave_however_the_block_ends() -> None:
