@@ -13,6 +13,7 @@ from typing import Any
 
 SCHEMA = "gradcheck.report/1"
 _SHOWN_ENTRIES = 8
+_SECOND = ("hess", "hvp")
 
 
 class Outcome(enum.StrEnum):
@@ -91,6 +92,15 @@ def entry_label(argument: int, path: str, index: tuple[int, ...], part: str = ""
     """Name an entry of x, such as ``x0['w'][3, 17]``."""
     where = f"[{', '.join(map(str, index))}]" if index else ""
     return f"x{argument}{path}{where}{part and '.' + part}"
+
+
+def hessian_label(e: WrongEntry) -> str:
+    """Name an entry of a Hessian by its row and its column, such as ``H[0, 2]``."""
+    if e.output_path:
+        row = entry_label(0, "", e.output or ()).removeprefix("x0")
+        return f"H[{e.output_path}{row}, {e.label}]"
+    indices = (*(e.output or ()), *e.index) or (0, 0)
+    return f"H[{', '.join(map(str, indices))}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +201,13 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.outcome is Outcome.PASS
+
+    def __eq__(self, other: object) -> bool:
+        # a NaN equals itself here, also in a copy
+        return self.to_dict() == other.to_dict() if isinstance(other, Report) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.outcome, self.reason, self.message, self.name, self.kind, self.seed))
 
     def __repr__(self) -> str:
         return f"<Report {str(self).splitlines()[0]}>"
@@ -307,7 +324,8 @@ def _lines(r: Report) -> list[str]:
 def _of_what(r: Report) -> str:
     if math.isnan(r.miss_probability):
         return "an entry's size, in any entry"
-    return f"the gradient's size (chance of missing one: {r.miss_probability:.0e})"
+    whose = "Hessian" if r.kind in _SECOND else "gradient"
+    return f"the {whose}'s size (chance of missing one: {r.miss_probability:.0e})"
 
 
 def _count(number: int, noun: str) -> str:
@@ -318,10 +336,9 @@ def _entry_table(r: Report) -> list[str]:
     rows = [["entry", "claimed", "numerical", "± radius", "claimed/numerical"]]
     for e in r.wrong_entries[:_SHOWN_ENTRIES]:
         ratio = e.claimed / e.numerical if e.numerical else math.inf
-        out = f" of output {_output(e, e.output)}" if e.output is not None else ""
         rows.append(
             [
-                e.label + out,
+                hessian_label(e) if r.kind in _SECOND else _derivative_label(e),
                 number(e.claimed),
                 number(e.numerical),
                 f"{e.radius:.1e}",
@@ -334,8 +351,11 @@ def _entry_table(r: Report) -> list[str]:
     return lines
 
 
-def _output(e: WrongEntry, index: tuple[int, ...]) -> str:
-    return e.output_path + (str(list(index)) if index or not e.output_path else "")
+def _derivative_label(e: WrongEntry) -> str:
+    if e.output is None:
+        return e.label
+    index = str(list(e.output)) if e.output or not e.output_path else ""
+    return f"{e.label} of output {e.output_path}{index}"
 
 
 def _probe_table(r: Report) -> list[str]:

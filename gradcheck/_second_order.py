@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,35 @@ from gradcheck._examine import COARSEST_RESOLUTION, DIRECTIONS, Settings
 from gradcheck._hessian import bilinear
 from gradcheck._inputs import Inputs
 from gradcheck._line import quiet
+from gradcheck._locate import MOST_ENTRIES, Located
 from gradcheck._problem import Problem, Violation, failure
-from gradcheck._report import Outcome, Reason, Report, WrongEntry, number
+from gradcheck._report import (
+    Outcome,
+    Reason,
+    Report,
+    WrongEntry,
+    entry_label,
+    hessian_label,
+    number,
+)
 from gradcheck._search import Goal
-from gradcheck._verdict import Verdict
+from gradcheck._verdict import Verdict, constant, single_disagreement
 
 _GOAL = Goal(rtol=1e-8)
-_MOST_SEARCHED = 64  # comparisons of a search for the wrong entry
+_MOST_HALVED = 64  # blocks of H, in the search for a wrong entry
+_ENOUGH_HALVED = 30  # once one is found: at some 35 evaluations each
+
+# by why the numerical side says little
+_WHY = {
+    "kink": (Reason.KINK, "f or its slope has a kink at x, and no second derivative there"),
+    "cusp": (Reason.ROUGH, "f has a cusp at x, and no second derivative there"),
+    "jump": (Reason.ROUGH, "f jumps at x"),
+    "domain": (Reason.DOMAIN, "f isn't finite around x"),
+    "one-sided": (Reason.DOMAIN, "f isn't finite around x"),
+    "rough": (Reason.ROUGH, "no step sizes agree on second derivatives of f at x"),
+    "disagreement": (Reason.ROUGH, "two ways to f's second derivatives contradict each other"),
+}
+_HIDDEN = (Reason.NOISE, "f's rounding or noise hides its second derivatives")
 
 
 def examine_second_order(
@@ -49,6 +72,15 @@ def examine_second_order(
 ) -> Report:
     """Check a claim about second derivatives and report."""
     return _SecondOrder(Problem(f, inputs, kind, claim, bare=bare), kind, settings).report()
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Some rows and columns of H, and the comparison that moves these alone."""
+
+    rows: Array
+    columns: Array
+    comparison: Comparison
 
 
 class _SecondOrder:
@@ -115,14 +147,15 @@ class _SecondOrder:
         if len(wrong) >= 2:
             return self._failed(max(wrong, key=lambda c: c.excess))
         resolution = self._resolution(lambda c: c.missed)
+        if wrong:
+            return single_disagreement(wrong[0], len(self._pairs), resolution)
+        if all(c.found.reason == "constant" for c in self._pairs):
+            return constant(self._pairs, resolution)
         required = self._settings.rtol or COARSEST_RESOLUTION
-        if wrong or not self._resolution(lambda c: 2 * c.found.radius) <= required:
-            why = (
-                "one direction of three disagrees"
-                if wrong
-                else "f's rounding or noise hides its second derivatives"
-            )
-            return Verdict(Outcome.INCONCLUSIVE, Reason.NOISE, why, resolution)
+        if not self._resolution(lambda c: 2 * c.found.radius) <= required:
+            bluntest = max(self._pairs, key=lambda c: c.found.radius)
+            reason, why = _WHY.get(bluntest.found.reason, _HIDDEN)
+            return Verdict(Outcome.INCONCLUSIVE, reason, why, resolution)
         message = f"agrees with numerical second derivatives along {DIRECTIONS} random pairs, and is symmetric"
         return Verdict(Outcome.PASS, Reason.AGREEMENT, message, resolution)
 
@@ -169,12 +202,16 @@ class _SecondOrder:
 
     def _failed(self, worst: Comparison) -> Verdict:
         diagnosis = diagnose_throughout(self._problem, self._pairs, self._rtol)
-        entries = self._located(worst)
-        if entries:
-            e = entries[0]
+        # of a mistake that is everywhere one entry is enough
+        located = self._located(worst, MOST_ENTRIES if diagnosis is None else 1)
+        if located.entries:
+            e, count = located.entries[0], len(located.entries)
+            at_least = "" if located.complete else "at least "
+            what = "wrong entry" if count == 1 else "wrong entries"
+            more = f" ({at_least}{count} {what})" if at_least or count > 1 else ""
             message = (
-                f"H[{_index(e.output)}, {_index(e.index)}] is wrong: claimed {number(e.claimed)}, "
-                f"numerical {number(e.numerical)} ± {e.radius:.1e}"
+                f"{hessian_label(e)} is wrong: claimed {number(e.claimed)}, "
+                f"numerical {number(e.numerical)} ± {e.radius:.1e}{more}"
             )
         else:
             message = (
@@ -186,51 +223,73 @@ class _SecondOrder:
             Reason.DISAGREEMENT,
             message,
             self._resolution(lambda c: c.missed),
-            entries,
+            located.entries,
             diagnosis,
         )
 
-    def _located(self, worst: Comparison) -> tuple[WrongEntry, ...]:
-        """Halve the two directions in turn as long as a half disagrees."""
-        u, v = worst.cotangent, worst.direction
-        c = worst
-        for _ in range(_MOST_SEARCHED):
-            halved = [(a, v) for a in _halves(u)] if np.count_nonzero(u) > 1 else []
-            halved += [(u, b) for b in _halves(v)] if not halved and np.count_nonzero(v) > 1 else []
-            if not halved:
-                break
-            c = max((self._compared(*pair) for pair in halved), key=lambda c: c.excess)
-            if c.agrees:
-                return ()
-            u, v = c.cotangent, c.direction
-        (row,), (column,) = np.flatnonzero(u), np.flatnonzero(v)
-        step = float(u[row] * v[column])
-        layout = self._problem.inputs.layout
+    def _located(self, worst: Comparison, most: int) -> Located:
+        """Halve a wrong pair's directions, rows first, as long as a half disagrees; the worst half first."""
+        rows, columns = np.flatnonzero(worst.cotangent), np.flatnonzero(worst.direction)
+        stack = [_Block(rows, columns, worst)]
+        entries: list[WrongEntry] = []
+        halved, lost = 0, False
+        while (
+            stack and len(entries) < most and halved < (_ENOUGH_HALVED if entries else _MOST_HALVED)
+        ):
+            block = stack.pop()
+            if block.rows.size == block.columns.size == 1:
+                entries.append(self._entry(worst, block))
+                continue
+            halved += 1
+            halves = self._halves(worst, block)
+            wrong = [half for half in halves if not half.comparison.agrees]
+            lost = lost or not wrong
+            stack += sorted(wrong, key=lambda half: half.comparison.excess)
+        entries.sort(key=lambda e: -abs(e.claimed - e.numerical))
+        return Located(tuple(entries), complete=not (stack or lost))
+
+    def _halves(self, worst: Comparison, block: _Block) -> list[_Block]:
+        """Compare along the two halves of a block's rows or, of a single row, of its columns."""
+        if block.rows.size > 1:
+            parts = [(part, block.columns) for part in _halved(block.rows)]
+        else:
+            parts = [(block.rows, part) for part in _halved(block.columns)]
+        return [
+            _Block(
+                rows,
+                columns,
+                self._compared(
+                    self._part(worst.cotangent, rows), self._part(worst.direction, columns)
+                ),
+            )
+            for rows, columns in parts
+        ]
+
+    def _part(self, direction: Array, positions: Array) -> Array:
+        """Return what a direction moves in some entries, inside the domain."""
+        part = np.zeros_like(direction)
+        part[positions] = direction[positions]
+        return self._problem.inputs.tangent(part)
+
+    def _entry(self, worst: Comparison, block: _Block) -> WrongEntry:
+        (row,), (column,) = block.rows, block.columns
+        step = float(worst.cotangent[row] * worst.direction[column])
+        layout, c = self._problem.inputs.layout, block.comparison
         slot, index = layout.locate(int(column))
-        _, output = layout.locate(int(row))
-        return (
-            WrongEntry(
-                argument=slot.argument,
-                path=slot.path,
-                index=index,
-                output=output,
-                claimed=c.claimed / step,
-                numerical=c.found.value / step,
-                radius=abs(c.found.radius / step),
-            ),
+        row_slot, row_index = layout.locate(int(row))
+        several = len(layout.slots) > 1
+        return WrongEntry(
+            argument=slot.argument,
+            path=slot.path,
+            index=index,
+            output=row_index,
+            output_path=entry_label(row_slot.argument, row_slot.path, ()) if several else "",
+            claimed=c.claimed / step,
+            numerical=c.found.value / step,
+            radius=abs(c.found.radius / step),
         )
 
 
-def _halves(d: Array) -> list[Array]:
-    positions = np.flatnonzero(d)
+def _halved(positions: Array) -> Sequence[Array]:
     middle = positions.size // 2
-    parts = []
-    for part in (positions[:middle], positions[middle:]):
-        half = np.zeros_like(d)
-        half[part] = d[part]
-        parts.append(half)
-    return parts
-
-
-def _index(index: tuple[int, ...] | None) -> str:
-    return ", ".join(map(str, index or ())) or "0"
+    return positions[:middle], positions[middle:]

@@ -78,6 +78,45 @@ def test_the_wrong_entry() -> None:
     assert {pair.wrong_entries[0].output, pair.wrong_entries[0].index} == {(1,), (4,)}
 
 
+def powers(x: Any) -> Any:
+    return np.sum(x**4)
+
+
+@pytest.mark.parametrize("wrong", [1, 5, 6])
+def test_every_wrong_entry_is_counted(wrong: int) -> None:
+    """Of a factor, which all share, one entry is shown, and that there are more."""
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    off = np.where(np.arange(6) < wrong, 1.0, 0.0)
+
+    def claimed(x: Any) -> Any:
+        h = np.diag(12 * x.ravel() ** 2 + off)
+        return (2 * np.diag(12 * x.ravel() ** 2) if wrong == 6 else h).reshape(2, 3, 2, 3)
+
+    report = check(powers, x, hess=claimed, rng=0)
+    found = [(e.output, e.index) for e in report.wrong_entries]
+    if wrong == 6:
+        assert len(found) == 1
+        assert "(at least 1 wrong entry)" in report.message
+    else:
+        diagonal = [divmod(k, 3) for k in range(wrong)]
+        assert sorted(found) == [(k, k) for k in diagonal]
+        assert ("(5 wrong entries)" in report.message) == (wrong == 5)
+        assert "at least" not in report.message
+
+
+def test_a_wrong_entry_of_nested_arguments_is_named_with_its_row() -> None:
+    x = {"a": np.array([1.0, 2.0]), "b": np.array(3.0)}
+
+    def product(x: Any, u: Any) -> Any:
+        mixed = x["a"] + np.array([0.0, 1.0])  # should be a
+        return {"a": x["b"] * u["a"] + mixed * u["b"], "b": np.sum(mixed * u["a"])}
+
+    report = check(lambda x: np.sum(x["a"] ** 2) * x["b"] / 2, x, hvp=product, rng=0)
+    names = {"H[x0['a'][1], x0['b']]", "H[x0['b'], x0['a'][1]]"}
+    assert report.message.split(" is wrong")[0] in names
+    assert {e.output_path for e in report.wrong_entries} == {"x0['a']", "x0['b']"}
+
+
 def test_asymmetric() -> None:
     def skewed(x: Any) -> Any:
         h = hess(x)
@@ -130,6 +169,24 @@ def test_contracts() -> None:
         check(np.sin, X, hess=hess)
     with pytest.raises(ValueError, match="hessian_vector"):
         check(loss, X, hess=hess, mode="full")
+
+
+@pytest.mark.parametrize(
+    ("f", "reason", "words"),
+    [
+        (lambda x: np.sum(np.maximum(x - 1.25, 0)), Reason.KINK, "kink at x"),
+        (lambda x: np.sum(np.maximum(x - 1.25, 0) ** 2), Reason.KINK, "kink at x"),
+        (lambda x: np.sum(np.sqrt(x - 1.25)), Reason.DOMAIN, "isn't finite around x"),
+        (lambda x: np.sum(np.abs(x - 1.25) ** 1.5), Reason.ROUGH, "no step sizes agree"),
+        (lambda x: np.float32(1e6 + np.sum(np.sin(x))), Reason.NOISE, "rounding or noise hides"),
+        (lambda x: 1e16 + np.sum(np.sin(x)), Reason.NOISE, "f did not vary at all"),
+    ],
+    ids=["kink", "kink of the slope", "edge", "cusp of the slope", "noise", "rounded flat"],
+)
+def test_where_nothing_can_be_told_it_says_why(f: Any, reason: Reason, words: str) -> None:
+    report = check(f, np.array([1.25, 2.0]), hess=lambda x: np.diag([1.0, 2.0]), rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, reason), str(report)
+    assert words in report.message
 
 
 def test_noise_hides_it() -> None:
