@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._batch import NotBatchedError
+from gradcheck._blame import place_of
 from gradcheck._case import ClaimKind, SecondKind
 from gradcheck._domain import Array
 from gradcheck._forward import Forward
@@ -126,7 +127,8 @@ class Problem(Forward):
                 f" (x is a {kind}, but f is handed NumPy arrays: convert inside f)" if kind else ""
             )
             raise undecided(
-                Reason.FUNCTION_RAISED, f"f raised {type(error).__name__} at x: {error}{hint}"
+                Reason.FUNCTION_RAISED,
+                f"f raised {type(error).__name__} at x: {error}{place_of(error)}{hint}",
             ) from error
         changed = self.inputs.mutated(args)
         if changed:
@@ -305,7 +307,7 @@ class Problem(Forward):
         except Exception as error:
             raise failure(
                 Reason.CLAIM_RAISED,
-                f"the {self.kind} raised {type(error).__name__}: {error}",
+                f"the {self.kind} raised {type(error).__name__}: {error}{place_of(error)}",
             ) from error
         changed = self.inputs.mutated(args)
         if changed:

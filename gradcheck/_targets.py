@@ -9,11 +9,12 @@ import difflib
 import importlib
 import inspect
 import operator
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gradcheck._blame import place_of
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -107,17 +108,8 @@ def _import(name: str) -> ModuleType:
 
 
 def _blame(error: BaseException) -> str:
-    """Say what was raised and where, in a line; code of this package is not to blame."""
-    said = f"{type(error).__name__}: {error}"
-    ours = str(Path(__file__).parent)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(("<", ours))
-    ]
-    if isinstance(error, SyntaxError) or not frames:  # a syntax error says itself where it is
-        return said
-    return f"{said} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+    """Say what was raised and where, in a line."""
+    return f"{type(error).__name__}: {error}{place_of(error)}"
 
 
 def _table(module: ModuleType) -> Any:

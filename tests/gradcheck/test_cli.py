@@ -140,7 +140,7 @@ seed 1; reproduce: gradcheck run shop:BROKEN --seed 1 --at '[[0, 1, 0.5, 2]]'
 1 claim: 0 pass, 1 fail, 0 inconclusive
 """
 UNDECIDED = """\
-INCONCLUSIVE  unclear [grad]: f raised ValueError at x: no value here
+INCONCLUSIVE  unclear [grad]: f raised ValueError at x: no value here (shop.py, line 15)
   tried: # directions, # evaluation of f, # of the grad; rerun with rng=1
   reproduce: gradcheck run shop:UNCLEAR --seed 1 --sizes n=5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,15 @@ BROKEN = {
 def test_broken_contract_fails_with_its_own_reason(how: str, reason: Reason, mode: Any) -> None:
     report = check(cubes, X, vjp=Remembers(how), rng=0, mode=mode)
     assert (report.outcome, report.reason) == (Outcome.FAIL, reason), str(report)
+
+
+def test_an_exception_is_traced_to_the_line_that_raised_it() -> None:
+    report = check(cubes, X, vjp=Remembers("raises"), rng=0)
+    assert re.search(
+        r"ZeroDivisionError: in backward \(test_contracts.py, line \d+\)", report.message
+    )
+    report = check(lambda x: {}["w"], X, grad=cubes_grad, rng=0)
+    assert "KeyError at x: 'w' (test_contracts.py, line " in report.message
 
 
 def test_contract_tests_can_fail() -> None:
