@@ -27,6 +27,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck._cusps import is_cusp_of_slope
 from gradcheck._ladder import (
     BASE,
     COARSEST,
@@ -142,10 +143,15 @@ def second_derivative(component: Component, goal: Goal) -> Found:
 def _by_differences(c: Component, first: Found, goal: Goal) -> Found:
     if first.reason == "constant":
         return _constant(c, first)
-    if first.reason in ("jump", "domain") or first.interval is not None:
+    if first.reason in ("jump", "cusp", "domain") or first.interval is not None:
         return replace(first, value=math.nan, radius=math.inf, interval=None)
     noise = _noise_of(c, first)
-    best = _walk(c, _start(c, first), noise, goal)
+    found = _found_by(c, _walk(c, _start(c, first), noise, goal), noise, goal)
+    return _rough(c, noise) if is_cusp_of_slope(c, found) else found
+
+
+def _found_by(c: Component, best: _Window | None, noise: float, goal: Goal) -> Found:
+    """Return what the best window says, or the two sides where it is of little use."""
     if not c.credible(noise) and (best is None or best.rounding > best.truncation):
         return _rough(c, noise)
     if best is not None and _useful(best):

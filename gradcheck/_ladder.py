@@ -201,8 +201,10 @@ class Component:
     def _arithmetic_noise(self, rungs: Sequence[Rung]) -> float:
         values = [abs(y) for r in rungs if r.finite for y in (r.plus, r.minus)]
         slope = min((abs(r.slope) for r in rungs if r.finite), default=0.0)
-        value = self.line.eps * max(values, default=abs(self.origin))
-        rounding = 0.5 * (value + self.line.argument_noise * slope)
+        return self._rounding_of(max(values, default=abs(self.origin)), slope)
+
+    def _rounding_of(self, value: float, slope: float) -> float:
+        rounding = 0.5 * (self.line.eps * value + self.line.argument_noise * slope)
         return max(rounding, self.line.rounding, SMALLEST)
 
     def look_for_stairs(self) -> None:
@@ -283,8 +285,9 @@ class Component:
 
     def credible(self, noise: float) -> bool:
         """Whether φ may have that much noise: as large as φ itself, it is an oscillation too fast to be seen."""
-        values = [abs(y) for r in self.rungs.values() if r.finite for y in (r.plus, r.minus)]
-        return not noise > _LOUDEST * max(values, default=abs(self.origin))
+        values = [abs(y) for r in self.rungs.values() for y in (r.plus, r.minus)]
+        seen = [y for y in values if math.isfinite(y)]  # at the edge of a domain on one side only
+        return not noise > _LOUDEST * max(seen, default=abs(self.origin))
 
     # -- windows ---------------------------------------------------------------------------------
 
@@ -355,19 +358,19 @@ class Component:
 
     def one_sided(self, side: int, start: int, noise: float) -> Window | None:
         """Extrapolate the slopes of one side (+1 forward, −1 backward) from rungs start … start+5."""
-        slopes = []
-        for k in range(start, start + ONE_SIDED_WIDTH):
-            r = self.rung(k)
-            y = r.plus if side > 0 else r.minus
-            slopes.append(side * (y - self.origin) / r.step)
+        rungs = [self.rung(k) for k in range(start, start + ONE_SIDED_WIDTH)]
+        values = [r.plus if side > 0 else r.minus for r in rungs]
+        slopes = [side * (y - self.origin) / r.step for y, r in zip(values, rungs, strict=True)]
         if not all(map(math.isfinite, slopes)):
             return None
+        # φ may have grown from zero, which has no rounding to tell of
+        modelled = self._rounding_of(max(map(abs, values)), min(map(abs, slopes)))
+        noise = max(noise, modelled)
         rounding = SIGMAS * noise * _ONE_SIDED_GAIN / self.rungs[start].step
         value, corrections = extrapolate(slopes, ratio=2)
         if not converges(slopes, 1.5, rounding / 2):
             return None
         rounding += self.line.eps * abs(value)
-        tail = self.rungs[start + ONE_SIDED_WIDTH - 1]
         return Window(
             start=start,
             width=ONE_SIDED_WIDTH,
@@ -375,7 +378,7 @@ class Component:
             truncation=TRUNCATION_SAFETY * max(corrections[-2:]),
             rounding=rounding,
             movement=max(map(abs, slopes)),
-            tail=tail,
+            tail=rungs[-1],
         )
 
     def scale(self) -> float:

@@ -47,7 +47,7 @@ _ROUNDED = (
     20  # steps of 2⁻²⁰: wider than the stairs of float32, and nothing beside φ to the sixth power
 )
 _NOISY = 64.0
-_NONE_EXISTS = ("jump", "domain")
+_NONE_EXISTS = ("jump", "cusp", "domain")
 
 
 @dataclass(frozen=True, slots=True)

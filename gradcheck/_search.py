@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from gradcheck._cusps import cusp, is_cusp
 from gradcheck._ladder import (
     BASE,
     CHECK,
@@ -94,6 +95,8 @@ def search(component: Component, goal: Goal) -> Found:
     noise = component.fine_noise()
     best, noise, tooth = _best_window(component, noise, Goal(goal.rtol / _THOROUGH, goal.atol))
     found = _settled(component, best, noise, goal)
+    if is_cusp(component, found):
+        return cusp(component, noise)
     return found if tooth is None else on_two_scales(component, tooth, found)
 
 

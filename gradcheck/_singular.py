@@ -38,8 +38,8 @@ class Found:
         The derivative and the radius that is meant to contain its error; inf where it can't be
         told.
     reason : str
-        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``domain``, ``rough``
-        or ``disagreement``.
+        ``smooth``, ``noise``, ``kink``, ``one-sided``, ``constant``, ``jump``, ``cusp``, ``domain``,
+        ``rough`` or ``disagreement``.
     noise : float
         Upper estimate of the standard deviation of φ's noise.
     step : float
@@ -216,14 +216,15 @@ def two_sides(c: Component, best: Window | None, noise: float) -> Found:
     if only is not None and not c.known():
         step = math.ldexp(c.line.unit, -only.start)
         return Found(only.value, only.radius, "one-sided", noise, step, abs(only.value))
-    if not c.known():
-        return Found(math.nan, math.inf, "domain", noise, math.nan, c.scale())
     return rough(c, noise)
 
 
 def rough(c: Component, noise: float) -> Found:
-    """Return the finest slope, of which nothing is known: no steps agree."""
-    return Found(c.rungs[c.known()[-1]].slope, math.inf, "rough", noise, math.nan, c.scale())
+    """Return the finest slope, of which nothing is known: no steps agree, or there are none in the domain."""
+    known = c.known()
+    if not known:
+        return Found(math.nan, math.inf, "domain", noise, math.nan, c.scale())
+    return Found(c.rungs[known[-1]].slope, math.inf, "rough", noise, math.nan, c.scale())
 
 
 def quick_kink(c: Component) -> Found | None:

@@ -62,10 +62,34 @@ def test_a_kink_of_the_slope_is_an_interval(
     assert e.value - e.radius <= ends[0] < ends[1] <= e.value + e.radius
 
 
-@pytest.mark.parametrize("power", [1.25, 1.5, 1.75])
-def test_no_radius_where_the_slope_is_vertical(power: float) -> None:
-    """|x|^p has a slope at 0 and no second derivative, on either side."""
-    assert math.isinf(curvature(lambda x: abs(x) ** power, 0.0).radius)
+@pytest.mark.parametrize("power", [0.5, 0.9, 1.25, 1.5, 1.75, 1.9])
+@pytest.mark.parametrize("at", [0.0, 2.0])
+def test_no_radius_where_the_slope_is_vertical(power: float, at: float) -> None:
+    """|x|^p has no second derivative at 0, on neither side."""
+
+    def f(x: float) -> float:
+        return abs(x - at) ** power
+
+    assert math.isinf(curvature(f, at).radius)
+    assert math.isinf(curvature(lambda x: f(x) if x >= at else math.nan, at).radius)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "reason"),
+    [(math.sqrt, 0.0, "domain"), (math.acosh, 1.0, "domain"), (math.cbrt, 0.0, "cusp")],
+)
+def test_no_radius_where_the_function_is_vertical(
+    f: Callable[[Any], Any], x: float, reason: str
+) -> None:
+    e = curvature(f, x)
+    assert (e.reason, e.radius) == (reason, math.inf)
+
+
+@pytest.mark.parametrize(("power", "truth"), [(2.0, 2.0), (3.0, 0.0)])
+def test_one_sided_from_zero(power: float, truth: float) -> None:
+    e = curvature(lambda x: (x - 2.0) ** power if x >= 2.0 else math.nan, 2.0)
+    assert e.reason == "one-sided"
+    assert abs(e.value - truth) <= e.radius <= 1e-6
 
 
 @pytest.mark.parametrize("f", [lambda u: abs(u) ** 3, lambda u: u**3, lambda u: u**4])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import Interval, differentiate
+from gradcheck import Interval, Outcome, Reason, check, differentiate, jacobian
 from gradcheck._domain import Simplex
 
 Floats = npt.NDArray[np.float64]
@@ -132,6 +132,44 @@ def test_one_sided(beyond: Callable[[Any], float], side: float, x: float) -> Non
     e = differentiate(lambda t: math.exp(t) if (t - x) * side >= 0 else beyond(t), x)
     assert e.reason == "one-sided"
     assert abs(e.value - math.exp(x)) <= e.radius <= 1e-4
+
+
+@pytest.mark.parametrize("x", [0.0, 2.7])
+@pytest.mark.parametrize(
+    ("f", "slope", "radius"),
+    [
+        (math.expm1, 1.0, 1e-9),
+        (lambda u: math.sin(3 * u), 3.0, 1e-8),
+    ],
+)
+def test_one_sided_from_zero(
+    f: Callable[[float], float], slope: float, radius: float, x: float
+) -> None:
+    """Where f(x) is zero it has no rounding to judge that of its neighbours by."""
+    e = differentiate(lambda t: f(t - x) if t >= x else math.nan, x)
+    assert e.reason == "one-sided"
+    assert abs(e.value - slope) <= e.radius <= radius
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (math.sqrt, 0.0),
+        (math.acosh, 1.0),
+        (np.arccos, 1.0),
+        (np.arcsin, -1.0),
+        (lambda x: x * math.log(x) + 5.0 if x else 5.0, 0.0),
+    ],
+)
+def test_an_infinite_derivative_at_the_edge_of_the_domain(
+    f: Callable[[Any], Any], x: float
+) -> None:
+    e = differentiate(f, x)
+    assert (e.reason, e.radius) == ("domain", math.inf)
+    assert math.isnan(e.value)
+    assert jacobian(f, x).reason == "domain"
+    report = check(f, x, grad=lambda _: 5.0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.DOMAIN)
 
 
 @pytest.mark.parametrize("beyond", [_nan, _inf, _raise])
@@ -295,6 +333,66 @@ def test_jumps(f: Callable[[Any], Any], x: float) -> None:
     e = differentiate(lambda t: f(t - x) + 0.5 * t, x)
     assert e.reason == "jump"
     assert math.isinf(e.radius)
+
+
+def _odd_power(u: Any, p: float) -> Any:
+    return math.copysign(abs(u) ** p, u)
+
+
+@pytest.mark.parametrize("x", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "f",
+    [
+        math.cbrt,
+        lambda u: math.cbrt(u) + math.exp(u),
+        lambda u: _odd_power(u, 0.2),
+        lambda u: u * math.log(abs(u)) + 3.0 if u else 3.0,
+        lambda u: abs(u) * math.log(abs(u)) if u else 0.0,
+        lambda u: abs(u) ** 0.5,
+        lambda u: abs(u) ** 0.99,
+        lambda u: u + 0.01 * abs(u) ** 0.9,  # of a complex step u alone has an imaginary part
+        lambda u: math.sqrt(u) if u >= 0 else u,
+        lambda u: np.cbrt(np.float32(u)),
+    ],
+)
+def test_cusps(f: Callable[[Any], Any], x: float) -> None:
+    """Slopes that grow without bound have a few digits in common wherever one looks."""
+    e = differentiate(lambda t: f(t - x), x)
+    assert (e.reason, e.radius) == ("cusp", math.inf)
+    assert math.isnan(e.value)
+
+
+def test_cusps_in_single_precision_arithmetic() -> None:
+    """There is room for a dozen steps between an argument of one and its rounding."""
+    one = np.float32(1)
+    for f in (np.cbrt, lambda u: np.abs(u) ** np.float32(0.9)):
+        assert differentiate(lambda t, f=f: f(np.float32(t) - one), one).reason == "cusp"
+    # where the derivative is of use there is no need to look at each of the steps
+    assert differentiate(lambda t: np.sin(100 * np.float32(t)), one).evaluations <= 36
+
+
+@pytest.mark.parametrize("claim", [538806.0, 33.0, 0.0])
+def test_a_claim_at_a_cusp_is_neither_right_nor_wrong(claim: float) -> None:
+    assert check(math.cbrt, 0.0, grad=lambda _: claim).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "slope", "radius"),
+    [
+        (math.sqrt, 1e-12, 0.5e6, 1e-6),
+        (lambda x: math.cbrt(x - 1.0), 1.0 + 2.0**-21, 2.0**14 / 3, 0.1),
+        (lambda x: math.cbrt(x - 1.0), 1.0 + 2.0**-39, 2.0**26 / 3, 2.0**20),
+        (lambda x: x * math.log(x * x + 1e-20), 0.0, math.log(1e-20), 1e-12),
+        (lambda x: x * abs(x), 0.0, 0.0, 1e-15),
+        (lambda x: abs(x) ** 1.5, 0.0, 0.0, 1e-15),
+        (lambda x: math.cbrt(x) ** 5, 0.0, 0.0, 1e-9),
+    ],
+)
+def test_derivatives_that_look_like_cusps(
+    f: Callable[[Any], Any], x: float, slope: float, radius: float
+) -> None:
+    e = differentiate(f, x)
+    assert abs(e.value - slope) <= e.radius <= radius
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,11 @@ def test_a_kink_of_one_entry_leaves_the_others() -> None:
     assert np.all(e.radius[1:] <= 1e-6 * exact)
 
 
+def test_an_entry_at_the_edge_of_the_domain_has_no_radius() -> None:
+    e = hessian_vector(lambda x: np.sqrt(x).sum(), [0.0, 1.0], [1.0, 1.0])
+    assert (e.reason, e.radius[0]) == ("domain", math.inf)
+
+
 def test_mutation_by_f_does_no_harm() -> None:
     x, v = np.array([0.5, -0.25]), np.array([1.0, -1.0])
 
