@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from reference._validate import Array, Reduction
+from reference._validate import Array, Reduction, reduction_name
 
 Formula = Callable[..., Any]
 
@@ -207,7 +207,7 @@ def _mean_or_sum(
 
 def averaged(gradient: Formula, samples: int, reduction: Reduction) -> Formula:
     """Return the gradient's formula, divided by the number of samples if the loss is a mean."""
-    if reduction != "mean":
+    if reduction_name(reduction) != "mean":
         return gradient
 
     def divided(*arrays: Array, **out: Any) -> Any:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from reference._blocks import Formula, averaged, elementwise, into, reduced_entries
 from reference._validate import Array, Reduction, reduction_name, sample_count
 
@@ -20,10 +18,3 @@ def gradient_of(formula: Formula, x: Array, targets: Array, reduction: Reduction
     """Return the slopes ``formula(x, targets)``, divided by their number if the loss is a mean."""
     samples = sample_count(x.size, reduction_name(reduction))
     return elementwise(averaged(formula, samples, reduction), x, targets, dtype=x.dtype)
-
-
-def positive(name: str, value: float) -> float:
-    """Return `value` if it is a positive finite number, else raise ``ValueError``."""
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name} must be a positive number, got {value!r}")
-    return float(value)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Reduction = Literal["mean", "sum", "none"]
 
+_MOST_BITS = 1023
 _REAL_HINTS = {
     "c": "take the real part if that is meant (x.real)",
     "b": "convert truth values explicitly (x.astype(float))",
@@ -58,9 +59,7 @@ def axis_index(axis: object, array: Array, name: str) -> int:
     ValueError
         If the array has no such axis, or the axis is empty.
     """
-    if isinstance(axis, (bool, np.bool_)) or not hasattr(axis, "__index__"):
-        raise TypeError(f"axis must be one integer, got {axis!r}")
-    index = operator.index(axis)
+    index = integer("axis", axis)
     if array.ndim == 0:
         raise ValueError(f"{name} must have at least one axis, got the scalar {array}")
     if not -array.ndim <= index < array.ndim:
@@ -77,9 +76,78 @@ def axis_index(axis: object, array: Array, name: str) -> int:
     return index
 
 
+def integer(name: str, value: Any) -> int:
+    """Return `value` if it is one integer, else raise ``TypeError``."""
+    wrong = TypeError(f"{name} must be one integer, got {value!r}")
+    if isinstance(value, bool | np.bool_):
+        raise wrong
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise wrong from None
+
+
+def number(name: str, value: Any) -> Any:
+    """Return `value` if it is one real number.
+
+    It is left as it is, so that messages about its size show what was given; the symbols of a proof
+    are numbers too.
+
+    Raises
+    ------
+    TypeError
+        If it is not one real number.
+    ValueError
+        If it is an integer beyond float64.
+    """
+    if type(value) is float:
+        return value
+    real_number = hasattr(value, "__float__") and not isinstance(
+        value, bool | np.bool_ | np.complexfloating
+    )
+    if isinstance(value, np.ndarray):
+        real_number = value.ndim == 0 and value.dtype.kind in "iuf"
+    if not real_number:
+        raise TypeError(f"{name} must be one real number, got {value!r}")
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise ValueError(
+            f"{name} must fit into float64, got an integer of {value.bit_length()} bits"
+        )
+    return value
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` if it is a positive finite number.
+
+    Raises
+    ------
+    TypeError
+        If it is not one real number.
+    ValueError
+        If it is not positive or not finite.
+    """
+    if not 0 < number(name, value) < np.inf:
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
+    return float(value)
+
+
+def not_negative(name: str, value: float) -> float:
+    """Return `value` if it is zero or a positive finite number; errors as in `positive`."""
+    if not 0 <= number(name, value) < np.inf:
+        raise ValueError(f"{name} must be zero or a positive number, got {value!r}")
+    return float(value)
+
+
+def finite(name: str, value: float) -> float:
+    """Return `value` if it is a finite number; errors as in `positive`."""
+    if not abs(number(name, value)) < np.inf:
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return float(value)
+
+
 def reduction_name(reduction: Reduction) -> Reduction:
     """Return `reduction` if it is one of the three known ones, else raise ``ValueError``."""
-    if reduction not in ("mean", "sum", "none"):
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     return reduction
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
-from reference._validate import Array
+from reference._validate import Array, integer
 
 
 def image_of(name: str, x: Array) -> Array:
@@ -27,11 +26,9 @@ def at_least(name: str, value: Any, least: int) -> int:
     ValueError
         If it is too small.
     """
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be one integer, got {value!r}")
-    if operator.index(value) < least:
+    if integer(name, value) < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
-    return operator.index(value)
+    return integer(name, value)
 
 
 def window_places(

@@ -248,9 +248,8 @@ def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> A
     array([ 1., -1.])
     """
     y, targets = _pair("y", y, targets)
-    if reduction == "mean":
+    if reduction_name(reduction) == "mean":
         return _gradient(_squared_error_grad, y, targets, reduction)
-    reduction_name(reduction)
     return exact_elementwise_into(np.subtract, y, targets, dtype=y.dtype)
 
 

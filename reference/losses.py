@@ -142,7 +142,8 @@ def softmax_cross_entropy(
     Parameters
     ----------
     logits : array_like
-        Real numbers along `axis`; −inf masks a class.
+        Real numbers along `axis`; −inf masks a class.  A sample with +inf or NaN, or with −inf
+        alone, has the loss NaN.
     labels : array_like
         Class indices (integers, the shape of `logits` without `axis`) or weights Y (floats, the
         shape of `logits`).
@@ -221,7 +222,7 @@ def softmax_cross_entropy_grad(
     axis = axis_index(axis, z, "logits")
     labels = labels_of(labels, z, axis)
     if labels.dtype.kind == "i":
-        samples = labels.size if reduction == "mean" else 1
+        samples = labels.size if reduction_name(reduction) == "mean" else 1
         formula: Formula = partial(_softmax_cross_entropy_index_grad, samples=samples)
         return _gradient(formula, z, labels, axis, reduction)
     samples = z.size // z.shape[axis]

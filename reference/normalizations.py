@@ -30,7 +30,7 @@ from reference._lanes import (
     scaled_down,
     size_exponent,
 )
-from reference._validate import Array, of_shape, real
+from reference._validate import Array, not_negative, of_shape, real
 
 
 def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
@@ -68,7 +68,7 @@ def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
     array([-1.06904153, -0.26726038,  1.33630191])
     """
     x, gamma, beta = _row_arguments(x, gamma, beta)
-    eps = _epsilon(eps)
+    eps = not_negative("eps", eps)
 
     def formula(rows: Array, out: Array) -> Any:
         y = mean_free(rows, eps).shares_into(out)
@@ -116,7 +116,7 @@ def layer_norm_vjp(
     """
     x, gamma, beta = _row_arguments(x, gamma, beta)
     v = of_shape("v", real("v", v), x.shape, "x")
-    eps = _epsilon(eps)
+    eps = not_negative("eps", eps)
 
     def formula(rows: Array, upstream: Array) -> Any:
         (w, exponent), (scale, more) = scaled_down(upstream), scaled_down(gamma)
@@ -166,7 +166,7 @@ def rms_norm(x: Any, gamma: Any, eps: float = 1e-6) -> Array:
     array([0.57735017, 1.15470035, 1.15470035])
     """
     x, gamma, _ = _row_arguments(x, gamma, gamma)
-    eps = _epsilon(eps)
+    eps = not_negative("eps", eps)
 
     def formula(rows: Array, out: Array) -> Any:
         y = as_they_are(rows, eps).shares_into(out)
@@ -209,7 +209,7 @@ def rms_norm_vjp(x: Any, gamma: Any, v: Any, eps: float = 1e-6) -> tuple[Array, 
     """
     x, gamma, _ = _row_arguments(x, gamma, gamma)
     v = of_shape("v", real("v", v), x.shape, "x")
-    eps = _epsilon(eps)
+    eps = not_negative("eps", eps)
 
     def formula(rows: Array, upstream: Array) -> Any:
         (w, exponent), (scale, more) = scaled_down(upstream), scaled_down(gamma)
@@ -258,7 +258,7 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
            [ 1.33630191]])
     """
     x, gamma, beta = _batch_arguments(x, gamma, beta)
-    eps = _epsilon(eps)
+    eps = not_negative("eps", eps)
 
     def formula(columns: Array, scale: Array, shift: Array, out: Array) -> Any:
         y = mean_free(columns, eps).shares_into(out)
@@ -307,7 +307,7 @@ def batch_norm_vjp(
     """
     x, gamma, beta = _batch_arguments(x, gamma, beta)
     v = of_shape("v", real("v", v), x.shape, "x")
-    eps = _epsilon(eps)
+    eps = not_negative("eps", eps)
 
     def formula(columns: Array, upstream: Array, gamma: Array) -> Any:
         (w, exponent), (scale, more) = scaled_down(upstream), scaled_down(gamma)
@@ -332,12 +332,6 @@ def batch_norm_vjp(
 
 
 # --- arguments -----------------------------------------------------------------------------------
-
-
-def _epsilon(eps: float) -> float:
-    if not 0 <= eps < np.inf:
-        raise ValueError(f"eps must be zero or a positive number, got {eps!r}")
-    return float(eps)
 
 
 def _row_arguments(x: Any, gamma: Any, beta: Any) -> tuple[Array, Array, Array]:

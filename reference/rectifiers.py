@@ -10,7 +10,6 @@ function says which.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from gradcheck import Argument, Case, Elementwise, Interval
 from reference._blocks import elementwise
 from reference._domains import FarFromKinks
 from reference._tails import times_exp
-from reference._validate import Array, real
+from reference._validate import Array, finite, real
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
@@ -54,7 +53,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     >>> leaky_relu([-2.0, 0.0, 2.0])
     array([-0.02,  0.  ,  2.  ])
     """
-    x, slope = real("x", x), _finite("slope", slope)
+    x, slope = real("x", x), finite("slope", slope)
     return elementwise(lambda block: _leaky_relu(block, slope), x, dtype=x.dtype)
 
 
@@ -91,7 +90,7 @@ def leaky_relu_grad(x: Any, slope: float = 0.01) -> Any:
     >>> leaky_relu_grad([-2.0, 0.0, 2.0])
     array([0.01, 0.01, 1.  ])
     """
-    x, slope = real("x", x), _finite("slope", slope)
+    x, slope = real("x", x), finite("slope", slope)
     return elementwise(lambda block: _leaky_relu_grad(block, slope), x, dtype=x.dtype)
 
 
@@ -127,7 +126,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> elu([-1e-9, -800.0, 2.0])
     array([-9.99999999e-10, -1.00000000e+00,  2.00000000e+00])
     """
-    x, alpha = real("x", x), _finite("alpha", alpha)
+    x, alpha = real("x", x), finite("alpha", alpha)
     return elementwise(lambda block: _elu(block, alpha), x, dtype=x.dtype)
 
 
@@ -164,7 +163,7 @@ def elu_grad(x: Any, alpha: float = 1.0) -> Any:
     >>> elu_grad([-1.0, 0.0, 2.0])
     array([0.36787944, 1.        , 1.        ])
     """
-    x, alpha = real("x", x), _finite("alpha", alpha)
+    x, alpha = real("x", x), finite("alpha", alpha)
     return elementwise(lambda block: _elu_grad(block, alpha), x, dtype=x.dtype)
 
 
@@ -357,12 +356,6 @@ def softsign_grad(x: Any) -> Any:
     """
     x = real("x", x)
     return elementwise(_softsign_grad, x, dtype=x.dtype)
-
-
-def _finite(name: str, value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
-    return float(value)
 
 
 # The formulas.  What is not taken is computed too, so that it must neither trap nor give NaN.

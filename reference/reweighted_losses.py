@@ -18,6 +18,8 @@ from reference._validate import (
     Reduction,
     axis_index,
     labels_of,
+    not_negative,
+    number,
     probabilities,
     real,
     target_of,
@@ -64,7 +66,7 @@ def focal_loss(logits: Any, targets: Any, gamma: float = 2.0, reduction: Reducti
     array([1.73286795e-01, 7.66764807e-53])
     """
     z, targets = _arguments(logits, targets)
-    gamma = _not_negative("gamma", gamma)
+    gamma = not_negative("gamma", gamma)
     return loss_of(lambda a, y: _focal(a, y, gamma), z, targets, reduction)
 
 
@@ -101,7 +103,7 @@ def focal_loss_grad(
     array([-2.98286795e-01, -2.30029442e-52])
     """
     z, targets = _arguments(logits, targets)
-    gamma = _not_negative("gamma", gamma)
+    gamma = not_negative("gamma", gamma)
     return gradient_of(lambda a, y: _focal_grad(a, y, gamma), z, targets, reduction)
 
 
@@ -192,16 +194,10 @@ def _arguments(logits: Any, targets: Any) -> tuple[Array, Array]:
     return z, target_of("targets", probabilities("targets", targets), z, "logits")
 
 
-def _not_negative(name: str, value: float) -> float:
-    if not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be zero or a positive number, got {value!r}")
-    return float(value)
-
-
 def _smoothed(z: Any, labels: Any, smoothing: float, axis: int) -> tuple[Array, Array, int]:
     z = real("z", z)
     axis = axis_index(axis, z, "z")
-    if not 0 <= smoothing <= 1:
+    if not 0 <= number("smoothing", smoothing) <= 1:
         raise ValueError(f"smoothing must lie in [0, 1], got {smoothing!r}")
     labels = labels_of(labels, z, axis)
     n = z.shape[axis]

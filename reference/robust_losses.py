@@ -16,8 +16,8 @@ import numpy as np
 
 from gradcheck import Argument, Case, Interval
 from reference._domains import FarFromKinks, Signs
-from reference._residuals import gradient_of, loss_of, positive
-from reference._validate import Array, Reduction, real, target_of
+from reference._residuals import gradient_of, loss_of
+from reference._validate import Array, Reduction, positive, real, target_of
 
 
 def huber(y: Any, targets: Any, delta: float = 1.0, reduction: Reduction = "mean") -> Any:

@@ -3,7 +3,7 @@
 All work along one axis of an array of any shape.  float16, float32 and float64 keep their dtype:
 the formula runs in float64 and its result is rounded once; integers are computed as float64.  An
 entry −inf is a masked class of probability 0.  A row that holds +inf or NaN, or −inf alone, gives
-NaN.  Nothing warns.
+NaN; only of `logsumexp` there is a limit, +inf or −inf, unless it holds NaN.  Nothing warns.
 """
 
 from __future__ import annotations
@@ -301,7 +301,7 @@ def logsumexp(z: Any, axis: int = -1) -> Any:
     Returns
     -------
     array or scalar
-        One number for each row, in the dtype of `z`.
+        One number for each row, in the dtype of `z`: +inf where an entry is, −inf where all are.
 
     Raises
     ------
@@ -337,7 +337,7 @@ def logsumexp_grad(z: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        softmax(z), in the shape and dtype of `z`.
+        softmax(z), in the shape and dtype of `z`; NaN where the log-sum-exp is infinite.
 
     Raises
     ------
@@ -471,7 +471,9 @@ def _log_softmax_jvp(z: Array, u: Array, out: Array | None = None) -> Any:
 
 def _logsumexp(z: Array) -> Any:
     top = z.argmax(axis=1)
-    return (at(z, top) + softmax_sums(z, top).log_excess)[:, 0]
+    largest = at(z, top)
+    y = largest + softmax_sums(z, top).log_excess
+    return np.where(y == y, y, largest)[:, 0]  # of an infinite entry y is NaN
 
 
 def _logsumexp_vjp(z: Array, v: Array, out: Array | None = None) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from reference._validate import Array, real
+from reference._validate import Array, integer, number, real
 from reference.networks import Network, Parameters
 
 Seed = int | np.random.Generator | None
@@ -104,7 +104,7 @@ def minibatches(samples: int, batch_size: int, rng: Seed = None) -> Iterator[Arr
     >>> [len(batch) for batch in minibatches(10, 4, rng=0)]
     [4, 4, 2]
     """
-    if samples < 1 or batch_size < 1:
+    if integer("samples", samples) < 1 or integer("batch_size", batch_size) < 1:
         raise ValueError(f"samples and batch_size must be positive, got {samples} and {batch_size}")
     order = np.random.default_rng(rng).permutation(samples)
     return (order[start : start + batch_size] for start in range(0, samples, batch_size))
@@ -141,6 +141,7 @@ def sgd_step(
     >>> sgd_step([{"b": np.array([1.0])}], [{"b": np.array([2.0])}], 0.25)
     [{'b': array([0.5])}]
     """
+    learning_rate = number("learning_rate", learning_rate)
     if [set(layer) for layer in parameters] != [set(layer) for layer in gradient]:
         raise ValueError("parameters and gradient must have the same layers with the same keys")
     return [
@@ -211,7 +212,7 @@ def train(
         raise ValueError(
             f"x must have the shape (N, D) and labels N entries, got {x.shape} and {labels.shape}"
         )
-    if epochs < 1 or learning_rate <= 0:
+    if integer("epochs", epochs) < 1 or not 0 < number("learning_rate", learning_rate) < np.inf:
         raise ValueError(
             f"epochs and learning_rate must be positive, got {epochs} and {learning_rate}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import partial
@@ -177,6 +178,66 @@ def test_refused(name: str) -> None:
     call, error, message = REFUSED[name]
     with pytest.raises(error, match=re.escape(message)):
         call()
+
+
+# Every keyword that takes one number, and a function that takes it.
+NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "alpha": lambda k: r.elu(Z, alpha=k),
+    "slope": lambda k: r.leaky_relu(Z, slope=k),
+    "delta": lambda k: r.huber(Z, P, delta=k),
+    "beta": lambda k: r.smooth_l1_grad(Z, P, beta=k),
+    "gamma": lambda k: r.focal_loss(Z, P, gamma=k),
+    "smoothing": lambda k: r.label_smoothing_cross_entropy(Z, [0, 2], smoothing=k),
+    "eps": lambda k: r.rms_norm(Z, np.ones(3), eps=k),
+    "learning_rate": lambda k: fit(Z, [0, 1], learning_rate=k),
+}
+INTEGERS: dict[str, Callable[[Any], Any]] = {
+    "axis": lambda k: r.softmax(Z, axis=k),
+    "stride": lambda k: r.max_pool2d(Z[None, None], window=1, stride=k),
+    "batch_size": lambda k: r.minibatches(6, batch_size=k),
+    "epochs": lambda k: fit(Z, [0, 1], epochs=k),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_is_no_number_is_shown(name: str) -> None:
+    for value in ([1, 2], [1.0], None, "1", 1j, True, np.ones(1), np.ones(2), np.array("a")):
+        message = f"{name} must be one real number, got {value!r}"
+        with pytest.raises(TypeError, match=re.escape(message)):
+            NUMBERS[name](value)
+    with pytest.raises(
+        ValueError, match=f"{name} must fit into float64, got an integer of 1329 bits"
+    ):
+        NUMBERS[name](10**400)
+    with pytest.raises(ValueError, match=rf"{name}.* got .*nan"):
+        NUMBERS[name](math.nan)
+    for value in (1, 0.5, np.float32(0.5), np.array(0.5)):
+        NUMBERS[name](value)
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_what_is_no_integer_is_shown(name: str) -> None:
+    for value in ([1], "1", 1.0, True, np.ones(1), np.array(1.5), np.array([1, 2])):
+        message = f"{name} must be one integer, got {value!r}"
+        with pytest.raises(TypeError, match=re.escape(message)):
+            INTEGERS[name](value)
+    INTEGERS[name](np.array(1))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        r.squared_error,
+        r.squared_error_grad,
+        r.huber_grad,
+        r.kl_divergence_grad,
+        r.cross_entropy_grad,
+    ],
+)
+def test_what_is_no_reduction_is_shown(function: Callable[..., Any]) -> None:
+    for value in ("avg", None, np.ones(2)):
+        with pytest.raises(ValueError, match=re.escape(f"or 'none', got {value!r}")):
+            function(P, P, reduction=value)
 
 
 def test_empty_batches_without_a_mean() -> None:

@@ -176,9 +176,27 @@ def test_masked_classes_have_probability_zero_and_no_gradient() -> None:
 
 @pytest.mark.parametrize("row", [[np.inf, 1.0], [np.inf, np.inf], [-np.inf] * 3, [np.nan, 1.0]])
 def test_rows_without_an_answer_are_nan(row: list[float]) -> None:
-    for name in ("softmax", "log_softmax"):
+    for name in ("softmax", "log_softmax", "logsumexp_grad"):
         assert np.isnan(getattr(reference, name)(row)).all()
-    assert np.isnan(reference.logsumexp(row))
+    assert np.isnan(reference.softmax_cross_entropy(row, 1))
+
+
+@pytest.mark.parametrize(
+    ("row", "limit"),
+    [
+        ([-np.inf] * 3, -np.inf),
+        ([-np.inf], -np.inf),
+        ([np.inf, 1.0], np.inf),
+        ([-np.inf, np.inf, np.inf], np.inf),
+        ([np.nan, 1.0], np.nan),
+        ([np.inf, np.nan], np.nan),
+    ],
+)
+def test_the_logsumexp_of_infinities_is_its_limit(row: list[float], limit: float) -> None:
+    beside = np.array([row, np.arange(len(row))])  # another row keeps its value
+    got = reference.logsumexp(beside)
+    np.testing.assert_array_equal(got, [limit, reference.logsumexp(beside[1])])
+    assert reference.logsumexp(beside.astype(np.float32)).dtype == np.float32
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
