@@ -114,7 +114,9 @@ def check(
     if mode not in ("fast", "full"):
         raise ValueError(f'mode must be "fast" or "full", got {mode!r}')
     _must_be_tolerance(rtol)
-    if not isinstance(workers, int) or workers < 1:
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be a str, got {name!r:.80}")
+    if not is_whole(workers) or workers < 1:
         raise ValueError(f"workers must be a positive int, got {workers!r}")
     args = x if isinstance(x, tuple) else (x,)
     numbers, bare = _argument_numbers(argnums, len(args), is_tuple=isinstance(x, tuple))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck._domain import Array, Domain
+from gradcheck._domain import Array, Domain, must_be_domain
 from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
 from gradcheck._ladder import Component
@@ -40,7 +40,8 @@ class Estimate:
         What limited the radius (of the worst component): ``smooth`` (truncation and rounding are
         both small), ``noise`` (f's rounding or noise), ``kink`` (the one-sided derivatives
         differ: `interval`), ``one-sided`` (f exists on one side only), ``constant`` (f didn't
-        move), ``jump``, ``domain`` (f isn't finite around x), ``rough`` (no steps agree),
+        move), ``jump``, ``cusp`` (slopes grow without bound as steps shrink), ``domain`` (f isn't
+        finite around x, and no one-sided derivative can be told), ``rough`` (no steps agree),
         ``disagreement`` (differences and another oracle contradict each other).
     noise : float
         Upper estimate of the standard deviation of f's noise (of the noisiest component).
@@ -181,6 +182,8 @@ def at_point(f: Callable[[Any], Any], x: Any, *, domain: Domain | None) -> Forwa
     point = real_array(x, "x")
     if point.size == 0:
         raise ValueError(f"x is empty (shape {point.shape}): there is nothing to differentiate in")
+    if domain is not None:
+        must_be_domain(domain)
     if domain is not None and not domain.contains(point):
         raise ValueError(f"x does not lie in {domain}")
     scalar = point.ndim == 0 and not isinstance(x, np.ndarray)
