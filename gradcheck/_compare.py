@@ -29,8 +29,8 @@ CLOSELY = Goal(rtol=1e-13)  # as close as f allows
 _PART = 8192  # numbers
 _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
 SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
-_ULPS = 16.0
-_COARSE_ULPS = 8 * _ULPS
+ULPS = 16.0
+_COARSE_ULPS = 8 * ULPS
 _NOTHING = 64.0  # times its noise, which f must exceed to be something
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
@@ -129,7 +129,7 @@ def claim_rounding(problem: Problem, scale: float) -> float:
     where it is largest.  f's own rounding there covers that, unless f is looked at in finer arithmetic.
     """
     eps = claim_eps(problem)
-    return (_ULPS if eps <= problem.arithmetic.eps else _COARSE_ULPS) * eps * scale
+    return (ULPS if eps <= problem.arithmetic.eps else _COARSE_ULPS) * eps * scale
 
 
 def claim_eps(problem: Problem) -> float:

@@ -42,7 +42,17 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._batch import Batched
-from gradcheck._compare import CLOSELY, GOAL, SMALL, Comparison, claim_rounding, judged, norm
+from gradcheck._compare import (
+    CLOSELY,
+    GOAL,
+    SMALL,
+    ULPS,
+    Comparison,
+    claim_eps,
+    claim_rounding,
+    judged,
+    norm,
+)
 from gradcheck._directions import signed
 from gradcheck._domain import Array
 from gradcheck._ladder import BASE, NOISE_CONFIDENCE, SIGMAS, Component
@@ -52,7 +62,8 @@ from gradcheck._oracles import derivative
 from gradcheck._pairs import draw_steps, evaluate_along, evaluate_pairs
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
-from gradcheck._search import search
+from gradcheck._resolution import BARELY, size_of
+from gradcheck._search import Goal, deeper, search
 from gradcheck._singular import Found
 from gradcheck._together import Indices, first_look
 
@@ -172,9 +183,7 @@ class _Entries:
                 d = self._along(i)
                 self._moves[i] = d.any()
                 self._claimed[:, i] = self._jacobian @ d
-        sizes = np.array([norm(row) for row in self._claimed])[:, None]
-        small = np.abs(self._claimed) < SMALL * sizes
-        self._rounding = np.where(small, claim_rounding(problem, 1.0) * sizes, 0.0)
+        self._rounding = _rounding_of(problem, self._claimed)
 
     def compare(self) -> EntryResult:
         """Run the stages."""
@@ -183,7 +192,7 @@ class _Entries:
         scales = self._scales(d, v) if quick is None else quick
         if scales.noise.size == 1 and np.isfinite(scales.noise[0]):
             # f's noise is the same whichever entry moves, even where that shows little of it
-            self._noise = float(scales.noise[0]) / NOISE_CONFIDENCE
+            self._noise = scales.comparison.found.noise_at_point / NOISE_CONFIDENCE
         step = self._steps(scales)
         batch = self._batch if self._is_roomy(d) else None  # else it wasn't looked at
         pairs = evaluate_pairs(self._problem, self._sizes, step, self._workers, batch)
@@ -335,7 +344,10 @@ class _Entries:
         for i, line in self._walked(wanted):
             for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
                 c = self._compared(line, i, j)
-                size = max(float(natural[j, i]), abs(c.found.value), c.found.scale)
+                size = self._size(c, float(natural[j, i]))
+                if c.agrees and c.found.interval is None and c.found.radius > self._required * size:
+                    c = self._sharper(line, i, j, c)
+                    size = self._size(c, float(natural[j, i]))
                 if not c.agrees:
                     wrong.append((c.excess, self._wrong_entry(i, j, c)))
                     shown = sorted([*shown, c], key=lambda c: -c.excess)[:_SHOWN]
@@ -343,7 +355,7 @@ class _Entries:
                     kinks += 1
                     if len(bent) < _MOST_TOGETHER:
                         bent[i] = c.direction
-                elif not c.found.radius <= self._required * size:
+                elif not c.found.radius <= size * (BARELY if c.found.vanishes else self._required):
                     if c.found.reason != "constant" or c.claimed != 0:
                         unresolved[c.found.reason] += 1
                 elif size > 0:
@@ -385,6 +397,15 @@ class _Entries:
         c = self._judged(i, j, derivative(Component(line, j), GOAL))
         return self._judged(i, j, derivative(Component(line, j), CLOSELY)) if c.slight else c
 
+    def _sharper(self, line: Line, i: int, j: int, c: Comparison) -> Comparison:
+        """Compare again with steps as small as they have to be for what is claimed."""
+        goal = Goal(rtol=0.0, atol=GOAL.rtol * c.scale)
+        found = deeper(Component(replace(line, noise=0.0), j), goal)
+        return c if found is None or found.radius >= c.found.radius else self._judged(i, j, found)
+
+    def _size(self, c: Comparison, natural: float) -> float:
+        return max(natural, abs(c.found.value), size_of(self._problem, c))
+
     def _judged(self, i: int, j: int, found: Found) -> Comparison:
         claimed = float(self._claimed[j, i])
         slack = self._rtol * abs(claimed) + float(self._rounding[j, i])
@@ -416,6 +437,20 @@ class _Entries:
             radius=c.found.radius / size,
             part=problem.inputs.layout.part(i),
         )
+
+
+def _rounding_of(problem: Problem, claimed: Array) -> Array:
+    """Return what right entries may be off by, because larger ones were rounded on the way.
+
+    In arithmetic coarser than the one that f is looked at in that may be any entry, and the larger
+    ones another output's: a slope of 1 − tanh² near zero is what is left of one.
+    """
+    sizes, entries = np.array([norm(row) for row in claimed])[:, None], np.abs(claimed)
+    rounding = np.where(entries < SMALL * sizes, claim_rounding(problem, 1.0) * sizes, 0.0)
+    eps = claim_eps(problem)
+    if eps > problem.arithmetic.eps:
+        np.maximum(rounding, ULPS * eps * np.max(entries, initial=0.0), out=rounding)
+    return rounding
 
 
 def _walk(line: Line, rows: Indices) -> None:

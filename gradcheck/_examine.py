@@ -44,7 +44,7 @@ from gradcheck._ladder import NOISE_CONFIDENCE, Component
 from gradcheck._line import quiet
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Report, WrongEntry
-from gradcheck._resolution import numerical_resolution, resolution
+from gradcheck._resolution import BARELY, numerical_resolution, resolution
 from gradcheck._search import Goal, deeper, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import down_to_power_of_two, spacing
@@ -58,7 +58,6 @@ _USUAL_DIRECTIONS = 4  # whose error bars, at the goal, see `_FINE_RESOLUTION` o
 _MOST_DIRECTIONS = 10  # a Jacobian in float32 takes nine
 _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
-_BARELY = 0.3  # the same where f moves a thousand times more beside x than its slope there
 _PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
 
 # Of entries beside which f may move by little more than its rounding, as much as is easily had: of
@@ -383,14 +382,15 @@ class Examination:
             return
         # f's noise is the same whichever entries move: what the random directions showed of it holds
         # here too, and along those to come
-        seen = [c.found.noise for c in self._random()]
-        self._problem.noise = statistics.median(seen) / NOISE_CONFIDENCE
+        found = [c.found for c in self._random()]
+        at_x = statistics.median(f.noise_at_point for f in found)
+        self._problem.noise = at_x / NOISE_CONFIDENCE
         scale = max(c.scale for c in self._random())
         self._problem.claim_rounding = claim_rounding(self._problem, scale)
         first = self._comparisons[0]
         small, size = self._small_entries(first)
         if np.any(small) and not np.all(small):
-            noise = max(seen)
+            noise = max(f.noise for f in found)
             goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
             self._try(
                 "small entries",
@@ -426,7 +426,7 @@ class Examination:
         if all(c.found.reason == "constant" for c in self._comparisons):
             return verdicts.constant(self._comparisons, seen)
         if all(c.found.vanishes for c in self._random()):
-            required = max(required, _BARELY)
+            required = max(required, BARELY)
         blunt = seen > required and self._numerical_resolution() > required
         if blunt and np.any(support):
             if self._problem.calls.error:

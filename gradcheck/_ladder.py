@@ -48,6 +48,7 @@ SIGMAS = 3.0  # how many standard deviations of noise a radius covers
 TRUNCATION_SAFETY = 4.0
 _FORESEEN = 2.0**-10  # of a pair's only correction, the next one
 _NEXT = 4  # rungs finer than a window that show the noise at its place
+GROWN = 2.0  # times φ at the point
 _LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver leave
 SMALLEST = 5e-324
 _MOST_STAIRS = 4096  # beyond as many stairs their noise shows itself
@@ -236,12 +237,20 @@ class Component:
         it shrinks with the step.
         """
         finer = [self.rungs[k] for k in self.known() if k >= w.stop][:_NEXT]
-        curvature, _ = extrapolate([r.bend / r.step for r in self._rungs_of(w)], ratio=4)
+        curvatures = [r.bend / r.step for r in self._rungs_of(w)]
+        curvature, _ = extrapolate(curvatures, ratio=4)
+        # where φ grows from next to nothing its noise is taken to grow as well, and what a quartic
+        # adds to the bend must not be mistaken for it
+        growth = curvatures[-1] - curvature if self._grows(w.tail) else 0.0
         samples: list[float] = []
         for r in (r for r in finer if not r.flat):
             samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
-            samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - curvature * r.step))
+            there = curvature + growth * (r.step / w.tail.step) ** 2
+            samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - there * r.step))
         return max(_upper(samples), 3.0 * self.modelled_noise([*finer, w.tail]))
+
+    def _grows(self, tail: Rung) -> bool:
+        return min(abs(tail.plus), abs(tail.minus)) > GROWN * abs(self.origin)
 
     def fine_noise(self) -> float:
         """Return φ's noise as the finest rungs show it by themselves.

@@ -120,8 +120,11 @@ def complex_step(c: Component, found: Found) -> _Opinion | None:
     """Return Im φ(ih)/h at a step so small that nothing is left of its truncation."""
     unit = c.line.unit
     centre = _imaginary_slope(c, 0.0, unit * 2.0**-_TINY)
-    scale = None if centre is None else _analytic_scale(c, found, centre)
-    if centre is None or scale is None:
+    # of exactly nothing it can't be told whether f has no slope, or dropped the imaginary part
+    if centre is None or centre == 0.0:
+        return None
+    scale = _analytic_scale(c, found, centre)
+    if scale is None:
         return None
     spread = _scatter(c, scale)
     if spread is not None and _is_noisy(c, found):

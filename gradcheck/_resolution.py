@@ -10,6 +10,7 @@ from gradcheck._compare import Comparison, claim_eps, norm
 from gradcheck._directions import detectable_gradient, detectable_matrix
 from gradcheck._problem import Problem
 
+BARELY = 0.3  # what must be seen where f moves a thousand times more beside x than its slope there
 _ROUNDED = 1024.0  # ulps of large terms that cancel: what is left of a million of them
 
 
@@ -29,7 +30,7 @@ def _detectable(
     seen = [c for c in comparisons if c.resolved and c.found.interval is None]
     if not seen:
         return math.inf
-    size = statistics.median(_size(problem, c) for c in seen)
+    size = statistics.median(size_of(problem, c) for c in seen)
     if size == 0:
         return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
     relative = [missed(c) / size for c in seen]
@@ -37,7 +38,7 @@ def _detectable(
     return detectable(relative)
 
 
-def _size(problem: Problem, c: Comparison) -> float:
+def size_of(problem: Problem, c: Comparison) -> float:
     """Return the size of a derivative along a direction, which an error of the claim is relative to.
 
     It is the claim's, unless that vanishes: beside f's size over x's, or how far f moves if that is

@@ -58,6 +58,8 @@ class Found:
     bend : float
         Half the difference of the one-sided slopes over `step`, where known: of a smooth φ about
         half of what the derivative changes by over it.
+    grown : float
+        How many times larger φ is at `step` than at the point, at least one: rounding grows with it.
     scales : tuple of Found
         Where φ is a saw of many teeth: what it is inside the tooth at x, and across many of them.  A
         sawtooth of (10x mod 1) is meant to have the first derivative, and (eˣ − 1)/x near zero,
@@ -75,12 +77,18 @@ class Found:
     near: float | None = None
     finest: int = 0
     bend: float = 0.0
+    grown: float = 1.0
     scales: tuple[Found, ...] = ()
 
     def at_the_scale_of(self, claimed: float, slack: float) -> Found:
         """Return what a claim is to be compared with: of two scales the one that it agrees with, or the finer."""
         agreeing = (f for f in self.scales if abs(claimed - f.value) <= f.radius + slack)
         return next(agreeing, self.scales[0]) if self.scales else self
+
+    @property
+    def noise_at_point(self) -> float:
+        """What the noise is where φ is no larger than at the point."""
+        return self.noise / self.grown
 
     @property
     def vanishes(self) -> bool:
@@ -104,8 +112,20 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     scale = max(c.scale(), near)
     # a pair lies just below the window that it relies on
     finest = w.start - 1 if w.width == PAIR else w.stop - 1
-    bend = c.rung(w.start).bend
-    return Found(w.value, w.radius, reason, noise, step, scale, near=near, finest=finest, bend=bend)
+    coarsest = c.rung(w.start)
+    largest, own = max(abs(coarsest.plus), abs(coarsest.minus)), abs(c.origin)
+    return Found(
+        w.value,
+        w.radius,
+        reason,
+        noise,
+        step,
+        scale,
+        near=near,
+        finest=finest,
+        bend=coarsest.bend,
+        grown=max(1.0, largest / own if own else math.inf),
+    )
 
 
 def on_two_scales(c: Component, tooth: Window, across: Found) -> Found:

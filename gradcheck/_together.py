@@ -20,6 +20,7 @@ from gradcheck._ladder import (
     BASE,
     CENTRAL_GAIN,
     CHECK,
+    GROWN,
     NOISE_CONFIDENCE,
     ORDINARY,
     SIGMAS,
@@ -146,7 +147,7 @@ def _look(
     level = np.where(origin > 0.0, np.maximum(origin, _largest(check)), 0.0)
     model = 3.0 * factor * _modelled(line, check)
     converges, w = _window(line, window, level, model)
-    noise = np.maximum(_beside(line, rungs, w), model)
+    noise = np.maximum(_beside(line, rungs, w, origin), model)
     ordinary = noise <= ORDINARY * _modelled(line, rungs)
     still, w = _window(line, window, level, noise)
     moving = ~np.all(rungs.flat, axis=0)
@@ -222,12 +223,16 @@ def _window(
     )
 
 
-def _beside(line: Line, rungs: _Rungs, w: _Windows) -> Values:
+def _beside(line: Line, rungs: _Rungs, w: _Windows, origin: Values) -> Values:
     """`Component.noise_beside`, of the check rung."""
     h, tail = float(rungs.step[-1, 0]), float(rungs.step[-2, 0])
     slope_there = w.value + (rungs.slope[-2] - w.value) * (h / tail) ** 2
     slope = math.sqrt(2.0) * h * np.abs(rungs.slope[-1] - slope_there)
-    bend = math.sqrt(2.0 / 3.0) * h * np.abs(rungs.bend[-1] - w.curvature * h)
+    smallest = np.minimum(np.abs(rungs.plus[-2]), np.abs(rungs.minus[-2]))
+    grows = smallest > GROWN * origin
+    growth = np.where(grows, rungs.bend[-2] / tail - w.curvature, 0.0)
+    bend_there = h * (w.curvature + growth * (h / tail) ** 2)
+    bend = math.sqrt(2.0 / 3.0) * h * np.abs(rungs.bend[-1] - bend_there)
     upper = NOISE_CONFIDENCE * np.hypot(slope, bend) / math.sqrt(2.0)
     seen = np.where(rungs.flat[-1], 0.0, upper)
     return np.maximum(seen, 3.0 * _modelled(line, rungs[-2:]))
