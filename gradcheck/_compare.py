@@ -55,6 +55,8 @@ class Comparison:
         By how much the two may differ.
     rtol : float
         The part of it that is tolerated of the claim, relative to `scale`.
+    unit : float
+        The size of t at which x has moved by about its own size; NaN if that wasn't looked at.
     """
 
     label: str
@@ -65,6 +67,7 @@ class Comparison:
     scale: float
     allowed: float
     rtol: float
+    unit: float = math.nan
 
     @property
     def resolved(self) -> bool:
@@ -193,8 +196,9 @@ def judged(
     found = found.at_the_scale_of(claimed, slack)
     allowed = found.radius + slack
     value = float(cotangent @ problem.arithmetic.value)
-    allowed += _rounding_of_zero(found, scale, rtol, value, problem.course(direction).unit)
-    return Comparison(label, direction, cotangent, claimed, found, scale, allowed, rtol)
+    unit = problem.course(direction).unit
+    allowed += _rounding_of_zero(found, scale, rtol, value, unit)
+    return Comparison(label, direction, cotangent, claimed, found, scale, allowed, rtol, unit)
 
 
 def claimed_terms(problem: Problem, direction: Array, cotangent: Array) -> Array:

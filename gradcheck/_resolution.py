@@ -45,7 +45,10 @@ def size_of(problem: Problem, c: Comparison) -> float:
     less.  A claim that is no more than what rounding x makes of such a movement is a zero.
     """
     moved = c.found.size
+    if c.scale >= moved:
+        return c.scale
     if c.scale <= _ROUNDED * claim_eps(problem) * moved:
-        return max(c.scale, moved)
-    own = norm(c.cotangent * problem.arithmetic.value) / problem.course(c.direction).unit
+        return moved
+    unit = c.unit if math.isfinite(c.unit) else problem.course(c.direction).unit
+    own = norm(c.cotangent * problem.arithmetic.value) / unit
     return max(c.scale, min(moved, own))
