@@ -217,9 +217,11 @@ def _rounding_of_zero(found: Found, scale: float, rtol: float, value: float, uni
     that differences of it have, that over the size of x.
     """
     slack = rtol * found.scale if found.near is None or found.vanishes else 0.0
+    # what is no zero beside f's movement near x isn't one beside a larger movement either
+    zero = slack if found.near is None else min(slack, rtol * found.near)
     if abs(value) <= _NOTHING * found.noise and found.oracle == "differences":
-        slack = max(slack, found.noise / unit)
-    return slack if scale <= 8 * slack else 0.0
+        slack, zero = (max(s, found.noise / unit) for s in (slack, zero))
+    return slack if scale <= 8 * zero else 0.0
 
 
 def _ratio(difference: float, allowed: float) -> float:

@@ -344,10 +344,10 @@ class _Entries:
         for i, line in self._walked(wanted):
             for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
                 c = self._compared(line, i, j)
-                size = self._size(c, float(natural[j, i]))
+                size = self._size(i, j, c, float(natural[j, i]))
                 if c.agrees and c.found.interval is None and c.found.radius > self._required * size:
                     c = self._sharper(line, i, j, c)
-                    size = self._size(c, float(natural[j, i]))
+                    size = self._size(i, j, c, float(natural[j, i]))
                 if not c.agrees:
                     wrong.append((c.excess, self._wrong_entry(i, j, c)))
                     shown = sorted([*shown, c], key=lambda c: -c.excess)[:_SHOWN]
@@ -403,7 +403,10 @@ class _Entries:
         found = deeper(Component(replace(line, noise=0.0), j), goal)
         return c if found is None or found.radius >= c.found.radius else self._judged(i, j, found)
 
-    def _size(self, c: Comparison, natural: float) -> float:
+    def _size(self, i: int, j: int, c: Comparison, natural: float) -> float:
+        """Return what an entry's error is relative to; of one that is a rounded zero, its output's largest."""
+        if abs(c.claimed) <= self._rounding[j, i]:
+            natural = max(natural, float(np.max(np.abs(self._claimed[j]))))
         return max(natural, abs(c.found.value), size_of(self._problem, c))
 
     def _judged(self, i: int, j: int, found: Found) -> Comparison:

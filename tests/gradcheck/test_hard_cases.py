@@ -623,6 +623,8 @@ def test_positions_that_are_large_beside_their_distances(
 
         report = check(f, x, grad=grad, mode=mode, rng=seed)
         assert report.outcome is outcome, str(report)
+        if mode == "fast" and report:  # of the claim, not of how far springs move
+            assert report.resolution < 2e-4
 
 
 def test_next_to_the_minimum_of_a_quartic() -> None:
@@ -711,3 +713,18 @@ def test_a_slope_that_abs_keeps_from_the_complex_step_accuses_nobody() -> None:
     for seed in range(3):
         report = check(f, x, grad=lambda x: 0.05 / (1 + np.exp(-x)), mode="full", rng=seed)
         assert report.outcome is not Outcome.FAIL, str(report)
+
+
+def test_entries_that_are_zero_but_for_rounding_are_told() -> None:
+    """A slope of 9e-17 beside one of 1 is below f's rounding, and below the claim's."""
+    x = np.array([1.9, -37.0, 0.4, 0.75])
+
+    def f(x: np.ndarray) -> Any:
+        return np.cumsum(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+
+    def jac(x: np.ndarray) -> Any:
+        return np.tril(np.ones((4, 4))) / (1 + np.exp(-x))
+
+    assert check(f, x, jac=jac, mode="full", rng=0)
+    report = check(f, x, jac=lambda x: jac(x) + 1e-9 * (x == -37.0), mode="full", rng=0)
+    assert report.outcome is Outcome.FAIL
