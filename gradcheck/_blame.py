@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 
 _OURS = str(Path(__file__).parent)
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 
 def place_of(error: BaseException) -> str:
-    """Return file and line, such as `` (model.py, line 4)``; empty where only this package is to see."""
+    """Return file and line, such as `` (model.py, line 4)``; empty where only this package is to see.
+
+    It is the innermost line outside of installed libraries, if there is one: what a person can mend.
+    """
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -17,4 +22,6 @@ def place_of(error: BaseException) -> str:
     ]
     if isinstance(error, SyntaxError) or not frames:  # a syntax error says itself where it is
         return ""
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+    own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)]
+    innermost = (own or frames)[-1]
+    return f" ({Path(innermost.filename).name}, line {innermost.lineno})"

@@ -18,7 +18,7 @@ from gradcheck._ladder import Component
 from gradcheck._oracles import derivative
 from gradcheck._problem import Problem
 from gradcheck._report import Probe
-from gradcheck._search import Goal
+from gradcheck._search import Goal, deeper
 from gradcheck._singular import Found
 from gradcheck._steps import spacing
 
@@ -181,6 +181,12 @@ def confirm(
 def closer(problem: Problem, c: Comparison) -> Comparison:
     """Compare along the same direction again, with a numerical side as good as f allows."""
     return compare(problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
+
+
+def sharper(component: Component, c: Comparison) -> Found | None:
+    """Return a derivative with steps as small as what is claimed asks for; None if it is no sharper."""
+    found = deeper(component, Goal(rtol=0.0, atol=GOAL.rtol * c.scale))
+    return None if found is None or found.radius >= c.found.radius else found
 
 
 def judged(

@@ -52,6 +52,7 @@ from gradcheck._compare import (
     claim_rounding,
     judged,
     norm,
+    sharper,
 )
 from gradcheck._directions import signed
 from gradcheck._domain import Array
@@ -63,7 +64,7 @@ from gradcheck._pairs import draw_steps, evaluate_along, evaluate_pairs
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
 from gradcheck._resolution import BARELY, size_of
-from gradcheck._search import Goal, deeper, search
+from gradcheck._search import search
 from gradcheck._singular import Found
 from gradcheck._together import Indices, first_look
 
@@ -399,9 +400,8 @@ class _Entries:
 
     def _sharper(self, line: Line, i: int, j: int, c: Comparison) -> Comparison:
         """Compare again with steps as small as they have to be for what is claimed."""
-        goal = Goal(rtol=0.0, atol=GOAL.rtol * c.scale)
-        found = deeper(Component(replace(line, noise=0.0), j), goal)
-        return c if found is None or found.radius >= c.found.radius else self._judged(i, j, found)
+        found = sharper(Component(replace(line, noise=0.0), j), c)
+        return c if found is None else self._judged(i, j, found)
 
     def _size(self, i: int, j: int, c: Comparison, natural: float) -> float:
         """Return what an entry's error is relative to; of one that is a rounded zero, its output's largest."""

@@ -184,8 +184,8 @@ def at_point(f: Callable[[Any], Any], x: Any, *, domain: Domain | None) -> Forwa
         raise ValueError(f"x is empty (shape {point.shape}): there is nothing to differentiate in")
     if domain is not None:
         must_be_domain(domain)
-    if domain is not None and not domain.contains(point):
-        raise ValueError(f"x does not lie in {domain}")
+        if not domain.contains(point):
+            raise ValueError(f"x does not lie in {domain}")
     scalar = point.ndim == 0 and not isinstance(x, np.ndarray)
     kept = (
         point.dtype.type(point) if isinstance(x, np.generic) else float(point) if scalar else point

@@ -30,12 +30,10 @@ from gradcheck._compare import (
     confirm,
     judged,
     norm,
+    sharper,
 )
 from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
-from gradcheck._directions import (
-    MISS_PROBABILITY,
-    signed,
-)
+from gradcheck._directions import MISS_PROBABILITY, signed
 from gradcheck._domain import Array
 from gradcheck._entries import compare_every_entry
 from gradcheck._inputs import Inputs
@@ -43,9 +41,9 @@ from gradcheck._kinks import find_kinks
 from gradcheck._ladder import NOISE_CONFIDENCE, Component
 from gradcheck._line import quiet
 from gradcheck._problem import Problem, Violation
-from gradcheck._report import Report, WrongEntry
+from gradcheck._report import Outcome, Report, WrongEntry
 from gradcheck._resolution import BARELY, numerical_resolution, resolution
-from gradcheck._search import Goal, deeper, first_glance, glance, one_pair
+from gradcheck._search import Goal, first_glance, glance, one_pair
 from gradcheck._singular import Found
 from gradcheck._steps import down_to_power_of_two, spacing
 from gradcheck._ties import TOGETHER, disagreement_of_ties
@@ -170,16 +168,15 @@ class Examination:
         """Check the claim's conduct, now that f has been evaluated elsewhere."""
         witnessed.still_holds()
         claim_is_linear(self._problem)
-        self._note_if_constant(witnessed)
 
-    def _note_if_constant(self, witnessed: Witnessed) -> None:
-        """Say so if the claim has the same numbers for a point where f's slope is another.
+    def _passing(self, verdict: Verdict, witnessed: Witnessed) -> Verdict:
+        """Return a verdict; of a pass say so if the claim has the same numbers where f's slope is another.
 
-        It is right at x, as a closure over x's own pullback is meant to be; but so is one that was
-        computed once, or that reads another variable than its argument.
+        Such a claim is right at x, as a closure over x's own pullback is meant to be; but so is one
+        that was computed once, or that reads another variable than its argument.
         """
-        if self._disagreeing():
-            return
+        if verdict.outcome is not Outcome.PASS:
+            return verdict
         bent = (c for c in self._random() if 2 * abs(c.found.bend) > _PLAINLY * c.missed)
         c = next(bent, None)
         if c is not None and witnessed.repeats_itself(c.direction, c.found.step):
@@ -187,6 +184,7 @@ class Examination:
                 f"asked at another point, where f's slope differs, the {self._problem.kind} gives the very "
                 "same numbers: it is right at x, but doesn't look at its argument"
             )
+        return verdict
 
     def _full_verdict(self) -> Verdict:
         problem, settings = self._problem, self._settings
@@ -214,7 +212,8 @@ class Examination:
             return verdicts.unresolved_entries(
                 result.unresolved, result.total, result.why, result.resolution
             )
-        return verdicts.agreement_in_every_entry(result.total, result.kinks, result.resolution)
+        verdict = verdicts.agreement_in_every_entry(result.total, result.kinks, result.resolution)
+        return self._passing(verdict, witnessed)
 
     def _fast_verdict(self) -> Verdict:
         witnessed = self._begin()
@@ -232,7 +231,7 @@ class Examination:
             return self._failed()
         if wrong:
             return self._marginal(wrong[0])
-        return self._agreed(support, len(kinks))
+        return self._passing(self._agreed(support, len(kinks)), witnessed)
 
     # -- directions ------------------------------------------------------------------------------
 
@@ -316,8 +315,8 @@ class Examination:
     def _sharper(self, c: Comparison) -> Comparison:
         """Compare along the same direction again, with steps as small as they have to be for what is claimed."""
         component = Component(self._problem.line(c.direction, c.cotangent[None, :]), 0)
-        found = deeper(component, Goal(rtol=0.0, atol=GOAL.rtol * c.scale))
-        if found is None or not found.radius < c.found.radius:
+        found = sharper(component, c)
+        if found is None:
             return c
         return judged(self._problem, c.label, c.direction, c.cotangent, found, c.rtol)
 

@@ -97,9 +97,7 @@ class Problem(Forward):
         self.claim_calls = Counter()
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
-        self.overlooked = (
-            ""  # a number that doesn't vary, although the claim has a derivative for it
-        )
+        self.overlooked = ""  # a number that doesn't vary, for which the claim has a derivative
         self.moved = np.zeros(0)  # how far each of several outputs has moved along any line
         self._gradient: Array | None = None
         self._jacobian: list[Any] | None = None
@@ -181,7 +179,8 @@ class Problem(Forward):
         if self.kind in ("jvp", "hvp", "hess"):
             return ""
         for label, claimed in self.inputs.held((out,) if self._bare else out):
-            if claimed is not None and is_numeric(claimed) and np.any(claimed):
+            plain = isinstance(claimed, (np.ndarray, np.generic, int, float))
+            if plain and is_numeric(claimed) and np.any(claimed):
                 return label
         return ""
 

@@ -96,6 +96,8 @@ def test_an_exception_is_traced_to_the_line_that_raised_it() -> None:
     assert re.search(
         r"ZeroDivisionError: in backward \(test_contracts.py, line \d+\)", report.message
     )
+    report = check(lambda x: np.linalg.cholesky(-np.eye(2)), X, grad=cubes_grad, rng=0)
+    assert "not positive definite (test_contracts.py, line " in report.message
     report = check(lambda x: {}["w"], X, grad=cubes_grad, rng=0)
     assert "KeyError at x: 'w' (test_contracts.py, line " in report.message
 
@@ -140,6 +142,13 @@ def test_a_claim_that_ignores_x_passes_with_a_note(kind: str, frozen: Any, mode:
     report = check(cubes, X, rng=0, mode=mode, **{kind: frozen})
     assert report, str(report)
     assert any("doesn't look at its argument" in note for note in report.notes), str(report)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_only_a_pass_is_said_to_be_right_at_x(mode: Any) -> None:
+    report = check(cubes, X, grad=lambda x: cubes_grad(X), rng=0, mode=mode, rtol=1e-15)
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert not report.notes
 
 
 @pytest.mark.parametrize("mode", ["fast", "full"])

@@ -68,7 +68,7 @@ def test_a_derivative_in_an_integer_is_not_looked_at_and_that_is_said() -> None:
     assert report
     (note,) = report.notes
     assert note.startswith("argument 0 holds integers and was not varied")
-    for nothing in (None, 0.0, 0):  # what is claimed for labels
+    for nothing in (None, 0.0, 0, Attached()):  # what is claimed for labels
         assert not check(f, (2, 0.5), grad=lambda a, b, n=nothing: (n, a**2), rng=0).notes
 
 
