@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from gradcheck._compare import GOAL, Comparison, compare, judged
-from gradcheck._directions import signed
+from gradcheck._directions import signed, unit_vector
 from gradcheck._domain import Array
 from gradcheck._ladder import Component
 from gradcheck._locate import Located
@@ -239,8 +239,7 @@ def _is_diagonal(
     if not equal_numbers(problem.pullback(s * v), s * problem.pullback(v)):
         return False
     _, k = _place(problem, entries[0])
-    here = np.zeros(v.size)
-    here[k] = 1.0
+    here = unit_vector(v.size, k)
     own = derivative(Component(problem.curve(failed.direction * here), k), GOAL)
     return judged(problem, "entry", failed.direction * here, here, own, rtol).agrees
 

@@ -44,6 +44,13 @@ def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return bits.view(np.float32).astype(np.float64).reshape(shape)
 
 
+def unit_vector(size: int, k: int) -> Array:
+    """Return e_k, flat, of that size."""
+    e = np.zeros(size)
+    e[k] = 1.0
+    return e
+
+
 def detectable_gradient(radii: Sequence[float], probability: float = MISS_PROBABILITY) -> float:
     """Return the smallest ‖e∘s‖ that independent directions miss with at most that probability.
 

@@ -54,7 +54,7 @@ from gradcheck._compare import (
     norm,
     sharper,
 )
-from gradcheck._directions import signed
+from gradcheck._directions import signed, unit_vector
 from gradcheck._domain import Array
 from gradcheck._ladder import BASE, NOISE_CONFIDENCE, SIGMAS, Component
 from gradcheck._line import Counter as Calls
@@ -417,7 +417,7 @@ class _Entries:
         return Comparison(
             label="kink" if found.interval is not None else f"entry {i}",
             direction=self._along(i),
-            cotangent=_unit(self._problem.outputs.size, j),
+            cotangent=unit_vector(self._problem.outputs.size, j),
             claimed=claimed,
             found=found,
             scale=abs(claimed),
@@ -468,15 +468,9 @@ def _claimed_jacobian(problem: Problem) -> Array:
         case "jac":
             return problem.jacobian()
         case "jvp":
-            return np.stack([problem.pushforward(_unit(n, i)) for i in range(n)], axis=1)
+            return np.stack([problem.pushforward(unit_vector(n, i)) for i in range(n)], axis=1)
         case _:
-            return np.stack([problem.pullback(_unit(m, j)) for j in range(m)])
-
-
-def _unit(size: int, k: int) -> Array:
-    e = np.zeros(size)
-    e[k] = 1.0
-    return e
+            return np.stack([problem.pullback(unit_vector(m, j)) for j in range(m)])
 
 
 def _growth(line: Line) -> Values:

@@ -90,15 +90,17 @@ class WrongEntry:
 
 def entry_label(argument: int, path: str, index: tuple[int, ...], part: str = "") -> str:
     """Name an entry of x, such as ``x0['w'][3, 17]``."""
-    where = f"[{', '.join(map(str, index))}]" if index else ""
-    return f"x{argument}{path}{where}{part and '.' + part}"
+    return f"x{argument}{path}{_at(index)}{part and '.' + part}"
+
+
+def _at(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]" if index else ""
 
 
 def hessian_label(e: WrongEntry) -> str:
     """Name an entry of a Hessian by its row and its column, such as ``H[0, 2]``."""
     if e.output_path:
-        row = entry_label(0, "", e.output or ()).removeprefix("x0")
-        return f"H[{e.output_path}{row}, {e.label}]"
+        return f"H[{e.output_path}{_at(e.output or ())}, {e.label}]"
     indices = (*(e.output or ()), *e.index) or (0, 0)
     return f"H[{', '.join(map(str, indices))}]"
 

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._compare import Comparison, compare
+from gradcheck._directions import unit_vector
 from gradcheck._domain import Array
 from gradcheck._ladder import CHECK
 from gradcheck._problem import Problem
@@ -84,7 +85,7 @@ def disagreement_of_ties(
         outputs = outputs[sides.bend[outputs] != -way[outputs]]
         suspects += [(j, d) for j in outputs if sides.exclude(j, _claimed(problem, d, j))]
     for j, d in (s for s in suspects if s[0] in outputs):
-        c = compare(problem, TOGETHER, d, _unit(problem, j), rtol)
+        c = compare(problem, TOGETHER, d, unit_vector(problem.outputs.size, j), rtol)
         if not c.agrees:
             return c
     return None
@@ -99,7 +100,7 @@ def _several_at_once(problem: Problem, directions: Array, outputs: Array) -> Ite
     if problem.kind == "jvp":
         return
     for j in outputs:
-        slopes = directions @ problem.pullback(_unit(problem, j))
+        slopes = directions @ problem.pullback(unit_vector(problem.outputs.size, j))
         largest = float(np.max(np.abs(slopes)))
         if 0 < largest < math.inf:
             yield (slopes / largest) @ directions
@@ -118,10 +119,4 @@ def _sides(problem: Problem, direction: Array) -> _Sides:
 def _claimed(problem: Problem, direction: Array, output: int) -> float:
     if problem.kind == "jvp":
         return float(problem.pushforward(direction)[output])
-    return float(problem.pullback(_unit(problem, output)) @ direction)
-
-
-def _unit(problem: Problem, output: int) -> Array:
-    e = np.zeros(problem.outputs.size)
-    e[output] = 1.0
-    return e
+    return float(problem.pullback(unit_vector(problem.outputs.size, output)) @ direction)
