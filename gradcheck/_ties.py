@@ -80,7 +80,7 @@ def disagreement_of_ties(
         return None
     way = np.sign(alone.sum(axis=0))
     suspects: list[tuple[int, Array]] = []
-    for d in _several_at_once(problem, directions, outputs):
+    for d in filter(np.any, _several_at_once(problem, directions, outputs)):
         sides = _sides(problem, d)
         outputs = outputs[sides.bend[outputs] != -way[outputs]]
         suspects += [(j, d) for j in outputs if sides.exclude(j, _claimed(problem, d, j))]

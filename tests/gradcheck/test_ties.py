@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from gradcheck import Outcome, Reason, check
+from gradcheck import Outcome, Reason, Simplex, check
 
 Mode = Literal["fast", "full"]
 TIED = np.array([2.0, 2.0, 1.0])
@@ -125,6 +125,16 @@ def test_right_together_passes(
     for seed in range(5):
         report = check(f, x, rng=seed, mode=mode, **claim)
         assert (report.outcome, report.reason) == (Outcome.PASS, Reason.KINK), str(report)
+
+
+@both_modes
+def test_tied_entries_that_a_domain_moves_in_opposite_ways(mode: Mode) -> None:
+    """In a simplex of two numbers the sum of both directions is no direction at all."""
+    x = np.array([0.5, 0.5])
+    report = check(
+        lambda x: abs(x[0] - 0.5), x, grad=np.zeros_like, domain=Simplex(), mode=mode, rng=0
+    )
+    assert (report.outcome, report.reason) == (Outcome.PASS, Reason.KINK), str(report)
 
 
 def test_the_report_counts_entries_not_directions() -> None:
