@@ -71,7 +71,8 @@ def disagreement_of_ties(
     """
     if len(kinks) < 2:
         return None
-    directions = np.array(kinks)
+    # as long as entries may move: parts of a projected direction may be of any length
+    directions = np.array([d / np.max(np.abs(d) / problem.inputs.sizes) for d in kinks])
     alone = np.array([_sides(problem, d).bend for d in directions])
     count = np.count_nonzero(alone, axis=0)
     one_way = (count >= 2) & (np.abs(alone.sum(axis=0)) == count)

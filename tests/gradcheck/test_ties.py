@@ -89,7 +89,7 @@ SUBGRADIENTS: dict[str, tuple[Callable[..., Any], np.ndarray, dict[str, Any]]] =
         {"grad": lambda x: WEIGHTS * (x > 0)},
     ),
     "ReLUs that bend down along each axis and up between them": (
-        lambda x: 3 * relu(x[0]) + 0.1 * relu(x[1]) - 3.5 * relu(x[0] + x[1]),
+        lambda x: 3 * relu(x[0]) + relu(x[1]) - 3.5 * relu(x[0] + 2 * x[1]),
         np.zeros(2),
         {"grad": np.zeros_like},
     ),
@@ -135,6 +135,14 @@ def test_tied_entries_that_a_domain_moves_in_opposite_ways(mode: Mode) -> None:
         lambda x: abs(x[0] - 0.5), x, grad=np.zeros_like, domain=Simplex(), mode=mode, rng=0
     )
     assert (report.outcome, report.reason) == (Outcome.PASS, Reason.KINK), str(report)
+
+
+def test_ties_in_a_domain_are_probed_at_their_natural_size() -> None:
+    """Parts of a projected direction are of any length, and a short one says nothing beside a long one."""
+    x = np.array([0.4, 0.4, 0.2])
+    for seed in range(5):
+        report = check(np.max, x, grad=lambda x: (x == x.max()) * 1.0, domain=Simplex(), rng=seed)
+        assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.KINK), str(report)
 
 
 def test_the_report_counts_entries_not_directions() -> None:
