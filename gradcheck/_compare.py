@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,7 @@ _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
 SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
 ULPS = 16.0
 _COARSE_ULPS = 8 * ULPS
+_HARDLY = 16.0
 _NOTHING = 64.0  # times its noise, which f must exceed to be something
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
@@ -78,6 +79,11 @@ class Comparison:
     def missed(self) -> float:
         """How much a claim may be wrong and agree: the numerical side may err towards it."""
         return self.allowed + self.found.radius
+
+    @property
+    def may_be_zero(self) -> bool:
+        """Whether the claim can hardly be told from zero, though f moves."""
+        return self.resolved and self.scale <= _HARDLY * self.missed and self.found.size > 0
 
     @property
     def excess(self) -> float:
@@ -186,7 +192,11 @@ def closer(problem: Problem, c: Comparison) -> Comparison:
 def sharper(component: Component, c: Comparison) -> Found | None:
     """Return a derivative with steps as small as what is claimed asks for; None if it is no sharper."""
     found = deeper(component, Goal(rtol=0.0, atol=GOAL.rtol * c.scale))
-    return None if found is None or found.radius >= c.found.radius else found
+    if found is None or found.radius >= c.found.radius:
+        return None
+    # how far φ would move at steps as large as x, were it as curved all the way
+    curved = abs(found.bend) * (component.line.unit / found.step)
+    return replace(found, scale=min(found.scale, max(found.near or 0.0, curved)))
 
 
 def judged(

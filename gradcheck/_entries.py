@@ -64,7 +64,7 @@ from gradcheck._pairs import draw_steps, evaluate_along, evaluate_pairs
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
 from gradcheck._resolution import BARELY, size_of
-from gradcheck._search import search
+from gradcheck._search import outgrown, search
 from gradcheck._singular import Found
 from gradcheck._together import Indices, first_look
 
@@ -202,7 +202,7 @@ class _Entries:
         claimed = np.abs(self._claimed)
         radius += self._problem.arithmetic.inputs.eps / step * claimed  # x ± h·s is rounded
         allowed = radius + self._rtol * claimed + self._rounding
-        natural = np.maximum(np.fmax(claimed, np.abs(pairs.slope)), claimed.max(0, initial=0.0))
+        natural = np.maximum(claimed, claimed.max(0, initial=0.0))
         # an f that doesn't move has no other size than its own
         still = (pairs.slope == 0) & (pairs.bend == 0) & (claimed == 0)
         own = np.abs(self._problem.arithmetic.value)[:, None]
@@ -346,7 +346,7 @@ class _Entries:
             for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
                 c = self._compared(line, i, j)
                 size = self._size(i, j, c, float(natural[j, i]))
-                if c.agrees and c.found.interval is None and c.found.radius > self._required * size:
+                if c.agrees and c.found.interval is None and self._is_dull(line, j, c, size):
                     c = self._sharper(line, i, j, c)
                     size = self._size(i, j, c, float(natural[j, i]))
                 if not c.agrees:
@@ -397,6 +397,12 @@ class _Entries:
     def _compared(self, line: Line, i: int, j: int) -> Comparison:
         c = self._judged(i, j, derivative(Component(line, j), GOAL))
         return self._judged(i, j, derivative(Component(line, j), CLOSELY)) if c.slight else c
+
+    def _is_dull(self, line: Line, j: int, c: Comparison, size: float) -> bool:
+        """Whether the steps were too large for what is claimed."""
+        if c.found.radius > self._required * size:
+            return True
+        return c.may_be_zero and outgrown(Component(line, j), c.found.size)
 
     def _sharper(self, line: Line, i: int, j: int, c: Comparison) -> Comparison:
         """Compare again with steps as small as they have to be for what is claimed."""

@@ -43,7 +43,7 @@ from gradcheck._line import quiet
 from gradcheck._problem import Problem, Violation
 from gradcheck._report import Outcome, Report, WrongEntry
 from gradcheck._resolution import BARELY, numerical_resolution, resolution
-from gradcheck._search import Goal, first_glance, glance, one_pair
+from gradcheck._search import Goal, first_glance, glance, one_pair, outgrown
 from gradcheck._singular import Found
 from gradcheck._steps import down_to_power_of_two, spacing
 from gradcheck._ties import TOGETHER, disagreement_of_ties
@@ -229,7 +229,7 @@ class Examination:
         wrong = self._disagreeing()
         if len(wrong) >= 2 or any(c.label in _AT_KINKS for c in wrong):
             return self._failed()
-        if wrong:
+        if wrong and not self._is_zero_in_doubt():
             return self._marginal(wrong[0])
         return self._passing(self._agreed(support, len(kinks)), witnessed)
 
@@ -256,13 +256,8 @@ class Examination:
             if self._disagreeing():
                 if tried >= DIRECTIONS:
                     return
-            elif tried >= _FEWEST_DIRECTIONS and self._sees() <= _FINE_RESOLUTION:
+            elif tried >= _FEWEST_DIRECTIONS and self._resolution() <= _FINE_RESOLUTION:
                 return
-
-    def _sees(self) -> float:
-        """Return the resolution, but for a tolerance that the caller chose: no directions help against that."""
-        chosen = self._settings.rtol is not None
-        return self._numerical_resolution() if chosen else self._resolution()
 
     def _try_random(self, support: Array) -> None:
         """Compare along a random direction; once f is known to be smooth, a glance will do where the claim agrees."""
@@ -312,10 +307,12 @@ class Examination:
             if len(self._disagreeing()) >= 2:
                 return
 
+    def _component(self, c: Comparison) -> Component:
+        return Component(self._problem.line(c.direction, c.cotangent[None, :]), 0)
+
     def _sharper(self, c: Comparison) -> Comparison:
         """Compare along the same direction again, with steps as small as they have to be for what is claimed."""
-        component = Component(self._problem.line(c.direction, c.cotangent[None, :]), 0)
-        found = sharper(component, c)
+        found = sharper(self._component(c), c)
         if found is None:
             return c
         return judged(self._problem, c.label, c.direction, c.cotangent, found, c.rtol)
@@ -436,34 +433,41 @@ class Examination:
 
     def _see(self, required: float, support: Array) -> Verdict | None:
         """Sharpen comparisons and add directions until they see enough; return how that ends if one disagrees."""
-        sharpened: list[Comparison] = []
-        while (
-            self._sees() > required and np.any(support) and any(c.resolved for c in self._random())
-        ):
-            blunt = self._numerical_resolution() > required
-            dull = [c for c in self._random() if blunt and not any(c is s for s in sharpened)]
-            if dull:
-                sharp = self._sharpened(dull)
-                sharpened += sharp
-            elif len(self._random()) < _MOST_DIRECTIONS:
-                self._try_random(support)
-                self._seek_confirmation(support)
-            else:
-                return None
+        sharpened = self._is_zero_in_doubt()
+        if sharpened:
+            self._sharpen(self._random())
+        usable = np.any(support) and any(c.resolved for c in self._random())
+        for _ in range(_MOST_DIRECTIONS if usable else 0):
             wrong = self._disagreeing()
-            if wrong:
-                # of what was sharpened there is no closer look
-                sure = len(wrong) >= _FEWEST_DIRECTIONS and not any(c.slight for c in wrong)
-                return self._failed() if sure else self._marginal(wrong[0])
-        return None
+            # of what was sharpened there is no closer look
+            if sum(not c.slight for c in wrong) >= _FEWEST_DIRECTIONS:
+                return self._failed()
+            enough = self._resolution() <= required
+            if not (enough or sharpened) and self._numerical_resolution() > required:
+                self._sharpen(self._random())
+                sharpened = True
+            elif (enough and not wrong) or len(self._random()) >= _MOST_DIRECTIONS:
+                break
+            else:
+                self._try_random(support)
+                if sharpened:
+                    self._sharpen(self._random()[-1:])
+                else:
+                    self._seek_confirmation(support)
+        wrong = self._disagreeing()
+        return self._marginal(wrong[0]) if wrong else None
 
-    def _sharpened(self, dull: Sequence[Comparison]) -> list[Comparison]:
+    def _is_zero_in_doubt(self) -> bool:
+        """Whether a claim is a zero only beside movements of f that have nothing to do with x."""
+        c = next((c for c in self._random() if c.may_be_zero), None)
+        return c is not None and outgrown(self._component(c), c.found.size)
+
+    def _sharpen(self, dull: Sequence[Comparison]) -> None:
         """Replace comparisons by those with steps as small as what is claimed asks for."""
         self._problem.noise = 0.0  # large steps may have shown far more than small ones have
         sharp = [self._sharper(c) for c in dull]
         others = [c for c in self._comparisons if not any(c is d for d in dull)]
         self._comparisons = [*others, *sharp]
-        return sharp
 
     def _random(self) -> list[Comparison]:
         return [c for c in self._comparisons if c.label == "random"]

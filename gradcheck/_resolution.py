@@ -47,7 +47,7 @@ def size_of(problem: Problem, c: Comparison) -> float:
     moved = c.found.size
     if c.scale >= moved:
         return c.scale
-    if c.scale <= _ROUNDED * claim_eps(problem) * moved:
+    if c.scale <= min(_ROUNDED * claim_eps(problem) * moved, c.missed):
         return moved
     unit = c.unit if math.isfinite(c.unit) else problem.course(c.direction).unit
     own = norm(c.cotangent * problem.arithmetic.value) / unit

@@ -50,6 +50,9 @@ _CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its boun
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
 _BEYOND = (2, 16, 128)  # times the step at which slopes break off
 _OFF_LADDER = 2.7  # rungs below a window, as the check rung is
+_CLOSEST = 31  # a rung that tells what is 1e-8 of x apart, _APART from one that should agree
+_APART = 4
+_OUTGROWN = 1e-3
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
 
@@ -218,6 +221,19 @@ def deeper(c: Component, goal: Goal) -> Found | None:
     if best is None or c.stair:
         return None
     return found_in(c, best, "smooth", best.noise)
+
+
+def outgrown(c: Component, size: float) -> bool:
+    """Whether φ has a slope so close to the point that movements as large as `size` say nothing of it.
+
+    An energy of distances between positions far from the origin grows with the fourth power of
+    steps as large as these.
+    """
+    if c.depth < _CLOSEST:
+        return False
+    r, s = c.rung(_CLOSEST - _APART), c.rung(_CLOSEST)
+    local = max(abs(r.slope), abs(r.bend) * (c.line.unit / r.step))
+    return local < _OUTGROWN * size and abs(s.slope) > abs(r.slope) / 2
 
 
 def _quick(c: Component) -> tuple[Window | None, float]:

@@ -595,36 +595,60 @@ def test_close_to_the_minimum_of_a_loss_that_vanishes(off: float, mode: Any) -> 
         assert report.outcome is Outcome.FAIL
 
 
+def springs(far: float, seed: int) -> tuple[Any, np.ndarray, Any]:
+    """Return the energy of a chain, the positions of its masses and its gradient.
+
+    Steps as large as x stretch these springs a thousandfold and more.
+    """
+    rng = np.random.default_rng(seed)
+    k = 1e3 * rng.uniform(0.5, 2, 21)
+    x = far + np.arange(1.0, 21.0) + 0.01 * rng.standard_normal(20).cumsum()
+
+    def strain(x: np.ndarray) -> Any:
+        return np.diff(np.concatenate([[far], x, [far + 21.0]])) - 1
+
+    def f(x: np.ndarray) -> float:
+        d = strain(x)
+        return float(k @ (0.5 * d**2 + 0.25 * d**4))
+
+    def grad(x: np.ndarray) -> Any:
+        d = strain(x)
+        return -np.diff(k * (d + d**3))
+
+    return f, x, grad
+
+
 @pytest.mark.parametrize("mode", ["fast", "full"])
 @pytest.mark.parametrize(
     ("wrong", "outcome"),
-    [(lambda g: g, Outcome.PASS), (lambda g: -g, Outcome.FAIL), (lambda g: 1.01 * g, Outcome.FAIL)],
-    ids=["right", "sign", "one percent"],
+    [
+        (lambda g: g, Outcome.PASS),
+        (lambda g: -g, Outcome.FAIL),
+        (lambda g: 1.01 * g, Outcome.FAIL),
+        (lambda g: np.append(g[:-1], 1.5 * g[-1]), Outcome.FAIL),
+    ],
+    ids=["right", "sign", "one percent", "last entry"],
 )
+@pytest.mark.parametrize("far", [1e4, 1e5, 1e6])
 def test_positions_that_are_large_beside_their_distances(
-    wrong: Any, outcome: Outcome, mode: Any
+    far: float, wrong: Any, outcome: Outcome, mode: Any
 ) -> None:
-    """Steps as large as x stretch these springs a thousandfold: beside that, the slope at x is nothing."""
     for seed in SEEDS[: 3 if mode == "full" else None]:
-        rng = np.random.default_rng(seed)
-        k = 1e3 * rng.uniform(0.5, 2, 51)
-        x = 1e4 + np.arange(1.0, 51.0) + 0.01 * rng.standard_normal(50).cumsum()
-
-        def strain(x: np.ndarray) -> Any:
-            return np.diff(np.concatenate([[1e4], x, [1e4 + 51.0]])) - 1
-
-        def f(x: np.ndarray, k: Any = k) -> float:
-            d = strain(x)
-            return float(k @ (0.5 * d**2 + 0.25 * d**4))
-
-        def grad(x: np.ndarray, k: Any = k) -> Any:
-            d = strain(x)
-            return wrong(-np.diff(k * (d + d**3)))
-
-        report = check(f, x, grad=grad, mode=mode, rng=seed)
+        f, x, grad = springs(far, seed)
+        report = check(f, x, grad=lambda x, grad=grad: wrong(grad(x)), mode=mode, rng=seed)
         assert report.outcome is outcome, str(report)
         if mode == "fast" and report:  # of the claim, not of how far springs move
-            assert report.resolution < 2e-4
+            assert report.resolution < (2e-4 if far == 1e4 else 1e-2)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("far", [1e4, 1e5])
+def test_no_gradient_at_all_beside_large_positions(far: float, mode: Any) -> None:
+    """A zero is the right answer where the slope is what rounding leaves, not where large steps hide it."""
+    for seed in SEEDS[: 3 if mode == "full" else None]:
+        f, x, _ = springs(far, seed)
+        report = check(f, x, grad=lambda x: 0 * x, mode=mode, rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
 
 
 def test_next_to_the_minimum_of_a_quartic() -> None:
