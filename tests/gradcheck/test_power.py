@@ -117,3 +117,18 @@ def test_far_below_the_resolution_errors_are_missed() -> None:
         for seed in range(20)
     ]
     assert set(passed) == {Outcome.PASS}
+
+
+def test_a_coarse_tolerance_is_not_left_to_two_directions() -> None:
+    """Along a single one, errors of 30 % in each of many entries often cancel to within the tolerated 10 %."""
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        off = 1 + 0.3 * rng.choice([-1.0, 1.0], 1000)
+        report = check(
+            lambda x: np.sum(np.sin(x)),
+            rng.standard_normal(1000),
+            grad=lambda x, off=off: off * np.cos(x),
+            rtol=0.1,
+            rng=seed,
+        )
+        assert report.outcome is Outcome.FAIL, str(report)
