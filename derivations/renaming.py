@@ -1,12 +1,14 @@
 """Pairs of expressions that differ in the names of their symbols only, recognised.
 
-An identity stays one if its symbols are renamed, no two to the same and each to one of the same
-sign; so it needs to be proved once.  The new names are given out in an order that does not depend on
-the old ones where the symbols play different roles; where that fails, a proof is merely repeated.
+An identity stays one if its symbols are renamed, no two to the same and each to one of which the
+same is assumed; so it needs to be proved once.  The new names are given out in an order that does
+not depend on the old ones where the symbols play different roles; where that fails, a proof is
+merely repeated.
 """
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Iterable, Mapping
 
@@ -29,15 +31,24 @@ def renaming(expressions: tuple[sp.Expr, ...]) -> Mapping[sp.Symbol, sp.Symbol]:
     return {s: _canonical(position, s) for position, s in enumerate(ordered)}
 
 
+# The kernel reasons from every assumption: a name may be shared where all of them agree only.
+_Assumptions = tuple[tuple[str, bool], ...]
+
+
+@functools.cache
+def _assumptions(symbol: sp.Symbol) -> _Assumptions:
+    return tuple(sorted(symbol.assumptions0.items()))
+
+
 def _kind(symbol: sp.Symbol) -> int:
-    return 1 if symbol.is_positive else 2 if symbol.is_real else 3
+    return zlib.crc32(repr(_assumptions(symbol)).encode())
 
 
-_NAMES: dict[tuple[int, int], sp.Symbol] = {}
+_NAMES: dict[tuple[int, _Assumptions], sp.Symbol] = {}
 
 
 def _canonical(position: int, like: sp.Symbol) -> sp.Symbol:
-    key = position, _kind(like)
+    key = position, _assumptions(like)
     if key not in _NAMES:
         _NAMES[key] = sp.Dummy(f"s{position}", **like.assumptions0)
     return _NAMES[key]

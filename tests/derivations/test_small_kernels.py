@@ -207,6 +207,7 @@ def test_numbers_need_no_comparison() -> None:
 SYMBOLS = (
     *sp.symbols("a b c", real=True),
     *sp.symbols("d e f", positive=True),
+    *sp.symbols("g h i", negative=True),
 )
 
 
@@ -224,7 +225,7 @@ def renamed(pair: tuple[sp.Expr, ...], names: Any) -> tuple[sp.Expr, ...]:
 
 
 def wrong_renaming(module: Any, cases: int = CASES // 4) -> str | None:
-    """Look for names that are lost or change their sign, and for pairs that are not recognised."""
+    """Look for names that are lost or change what is assumed of them, and for pairs that are not recognised."""
     missed = tried = 0
     for seed in range(cases):
         generator = random.Random(seed)
@@ -233,12 +234,12 @@ def wrong_renaming(module: Any, cases: int = CASES // 4) -> str | None:
         inside = set().union(*(e.free_symbols for e in pair))
         if set(names) != inside or len(set(names.values())) != len(names):
             return f"seed {seed}: not one new name for each of {inside}: {names}"
-        if any(bool(s.is_positive) != bool(new.is_positive) for s, new in names.items()):
-            return f"seed {seed}: a name changes its sign in {names}"
-        real, positive = list(SYMBOLS[:3]), list(SYMBOLS[3:])
-        generator.shuffle(real)
-        generator.shuffle(positive)
-        shuffled = dict(zip(SYMBOLS, [*real, *positive], strict=True))
+        if any(s.assumptions0 != new.assumptions0 for s, new in names.items()):
+            return f"seed {seed}: something else is assumed of a name in {names}"
+        kinds = [list(SYMBOLS[q : q + 3]) for q in (0, 3, 6)]
+        for kind in kinds:
+            generator.shuffle(kind)
+        shuffled = dict(zip(SYMBOLS, chain.from_iterable(kinds), strict=True))
         other = renamed(pair, shuffled)
         tried += 1
         missed += renamed(pair, names) != renamed(other, module.renaming(other))
@@ -248,9 +249,13 @@ def wrong_renaming(module: Any, cases: int = CASES // 4) -> str | None:
 
 
 RENAMING_MUTANTS = {
-    "the sign of a name": (
-        "return 1 if symbol.is_positive else 2 if symbol.is_real else 3",
-        "return 2",
+    "what is assumed of a name": (
+        "return tuple(sorted(symbol.assumptions0.items()))",
+        "return ()",
+    ),
+    "the sign alone": (
+        "return tuple(sorted(symbol.assumptions0.items()))",
+        "return ((str(symbol.is_positive), bool(symbol.is_real)),)",
     ),
     "one name for each": ("_canonical(position, s) for position", "_canonical(0, s) for position"),
     "no role": ("(_kind(s), *(roles.of(s, e) for e in expressions))", "_kind(s)"),
@@ -272,7 +277,7 @@ RENAMING_MUTANTS = {
 HARMLESS = {"the sign's order"}  # any order that does not depend on names will do
 
 
-def test_renaming_keeps_signs_and_recognises_what_is_the_same() -> None:
+def test_renaming_keeps_assumptions_and_recognises_what_is_the_same() -> None:
     assert wrong_renaming(renaming) is None
 
 

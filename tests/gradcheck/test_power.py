@@ -121,8 +121,8 @@ def test_far_below_the_resolution_errors_are_missed() -> None:
 
 def test_a_coarse_tolerance_is_not_left_to_two_directions() -> None:
     """Along a single one, errors of 30 % in each of many entries often cancel to within the tolerated 10 %."""
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
+    for seed in range(100):
+        rng = np.random.default_rng([seed, 1])  # not the directions' numbers
         off = 1 + 0.3 * rng.choice([-1.0, 1.0], 1000)
         report = check(
             lambda x: np.sum(np.sin(x)),
@@ -131,4 +131,4 @@ def test_a_coarse_tolerance_is_not_left_to_two_directions() -> None:
             rtol=0.1,
             rng=seed,
         )
-        assert report.outcome is Outcome.FAIL, str(report)
+        assert report.outcome is not Outcome.PASS, str(report)
