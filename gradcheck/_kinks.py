@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gradcheck._compare import Comparison, compare
@@ -11,6 +13,8 @@ from gradcheck._problem import Problem, undecided
 from gradcheck._report import Reason
 
 _MOST_KINKS = 64
+_WEAK = 2.0**-6  # of a derivative's natural size
+_PLAIN = 256.0  # times f's noise that the kink moves it
 
 
 def find_kinks(problem: Problem, found: Comparison, rtol: float) -> list[Comparison]:
@@ -53,9 +57,24 @@ def _part_of(problem: Problem, found: Comparison, positions: Array) -> Array:
 
 
 def _has_kink(problem: Problem, found: Comparison, positions: Array) -> bool:
-    """Whether the bend stays as the step shrinks, which takes four evaluations to see."""
+    """Whether the bend stays as the step shrinks, which takes four evaluations to see.
+
+    A kink far weaker than f's curvature takes steps as small as f's noise allows.
+    """
     line = problem.line(_part_of(problem, found, positions), found.cotangent[None, :])
     component = Component(line, 0)
-    coarse, fine = component.rung(BASE + STRIDE), component.rung(min(CHECK, component.depth))
-    rounding = 2 * SIGMAS * max(found.found.noise, component.modelled_noise([coarse, fine]))
-    return not abs(fine.bend) <= max(abs(coarse.bend) / 4, rounding / fine.step)
+    if _stays_bent(component, found, BASE + STRIDE, min(CHECK, component.depth)):
+        return True
+    low, high = found.found.interval or (0.0, 0.0)
+    if not 0 < high - low < _WEAK * found.found.scale or not found.found.noise > 0:
+        return False
+    closest = math.log2(line.unit * (high - low) / (_PLAIN * found.found.noise))
+    finest = min(int(closest), component.depth)
+    return finest > CHECK and _stays_bent(component, found, finest - STRIDE, finest)
+
+
+def _stays_bent(c: Component, found: Comparison, coarse: float, fine: float) -> bool:
+    """Whether the bend at the finer of two rungs is more than a quarter of that at the coarser, and no noise."""
+    large, small = c.rung(coarse), c.rung(fine)
+    rounding = 2 * SIGMAS * max(found.found.noise, c.modelled_noise([large, small]))
+    return not abs(small.bend) <= max(abs(large.bend) / 4, rounding / small.step)

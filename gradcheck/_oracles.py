@@ -6,7 +6,8 @@ are asked only where differences left something to be wished for, and believed o
 
 * the value at x is the same,
 * the derivative is steady: it approaches a limit with h² as the step shrinks from where f is smooth,
-* (complex step) the Cauchy–Riemann equations hold off the real axis,
+* (complex step) the Cauchy–Riemann equations hold off the real axis, and slopes add up to how far f
+  moves along it,
 * f's noise is no more than an ordinary computation's: what rounds inside (float32, a cast, the
   stop of an iteration) would round the derivative too.  The complex step shows whether it does: it
   is believed in spite of noise if it is as steady over many stairs of it.
@@ -42,6 +43,7 @@ _NEAR, _FAR = 5, 7  # places in the narrow and in the wide neighbourhood
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _STEADY = 1e-6  # relative change below which a derivative counts as steady whatever its trend
 _ANALYTIC = 2.0**-4
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)  # exact to rounding where φ is analytic
 _DIGITS = 60
 _ROUNDED = (
     20  # steps of 2⁻²⁰: wider than the stairs of float32, and nothing beside φ to the sixth power
@@ -212,7 +214,7 @@ def _analytic_scale(c: Component, found: Found, centre: float) -> float | None:
         if coarse is None or fine is None:
             return None
         if _runs_to(coarse, fine, centre) and _cauchy_riemann(c, step, found.noise):
-            return step
+            return step if _adds_up(c, found, step) else None
     return None
 
 
@@ -251,6 +253,23 @@ def _cauchy_riemann(c: Component, step: float, noise: float) -> bool:
     real, imaginary = (east - west) / step, (north - south) / (1j * step)
     slack = 2 * SIGMAS * max(noise, c.base_noise()) / step
     return abs(real - imaginary) <= max(_ANALYTIC * (abs(real) + abs(imaginary)), slack)
+
+
+def _adds_up(c: Component, found: Found, scale: float) -> bool:
+    """Whether the imaginary slopes around x add up to how far φ moves there along the real axis.
+
+    They don't where f drops the imaginary part of one term, as abs does, beside others that are
+    analytic.
+    """
+    tiny = c.line.unit * 2.0**-_TINY
+    slopes = [_imaginary_slope(c, scale * place, tiny) for place in _NODES.tolist()]
+    if any(g is None for g in slopes):
+        return False
+    ahead, behind = (float(c.line.value(t)[c.index]) for t in (scale, -scale))
+    allowed = ORDINARY * c.base_noise()
+    if _is_noisy(c, found):
+        allowed += _NOISY * SIGMAS * found.noise
+    return abs(ahead - behind - scale * float(np.dot(_WEIGHTS, slopes))) <= allowed
 
 
 # -- sixty digits ----------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ from gradcheck._singular import (
     plateau,
     quick_kink,
     rough,
+    stays_bent,
     two_sides,
 )
 
@@ -113,10 +114,14 @@ def _settled(component: Component, best: Window | None, noise: float, goal: Goal
         return rough(component, noise)
     if best is not None and best.start > BASE:
         best = _beside_finer(component, best, noise)
-    if best is not None and _useful(best):
-        sharp = best.truncation >= best.rounding or _sharp(best, goal)
-        return found_in(component, best, "smooth" if sharp else "noise", noise)
-    return two_sides(component, best, noise)
+    if best is None or not _useful(best):
+        return two_sides(component, best, noise)
+    if stays_bent(component, best.radius, noise):
+        found = two_sides(component, best, noise)
+        if found.reason == "kink":
+            return found
+    sharp = best.truncation >= best.rounding or _sharp(best, goal)
+    return found_in(component, best, "smooth" if sharp else "noise", noise)
 
 
 def first_glance(c: Component, goal: Goal) -> Found | None:

@@ -290,6 +290,17 @@ def _contradicts(fine: Rung, w: Window, side: int, noise: float) -> bool:
     return abs(slope - w.value) > w.radius + bent + 2 * SIGMAS * noise / fine.step
 
 
+def stays_bent(c: Component, radius: float, noise: float) -> bool:
+    """Whether the finest rungs show one-sided slopes apart by as much as matters beside a radius.
+
+    A kink far weaker than φ's curvature at coarse steps doesn't keep windows there from being smooth.
+    """
+    fine = [c.rungs[k] for k in c.known() if not c.rungs[k].flat]
+    gaps = [abs(2 * r.bend) for r in fine if 4 * noise / r.step < abs(r.bend) / 4]
+    last = gaps[-3:]
+    return len(last) == 3 and min(last) > max(radius / 8, max(last) / 1.25)
+
+
 def _bend_persists(c: Component, gap: float, noise: float) -> bool:
     """Whether the finest rungs still show the one-sided slopes apart."""
     fine = [c.rungs[k] for k in c.known() if not c.rungs[k].flat]

@@ -619,6 +619,38 @@ def springs(far: float, seed: int) -> tuple[Any, np.ndarray, Any]:
 
 
 @pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("penalty", [1e-3, 1e-5, 1e-7, 1e-9])
+def test_a_kink_far_weaker_than_curvature(penalty: float, mode: Any) -> None:
+    """The L1 norm beside a logistic loss at weights that are zero: sign(0) = 0 is a subgradient.
+
+    Only small steps show the kink, and complex numbers don't show the slope of abs.
+    """
+    rng = np.random.default_rng(1)
+    a, y = rng.standard_normal((50, 8)), rng.choice([-1.0, 1.0], 50)
+
+    def f(w: np.ndarray) -> Any:
+        return np.mean(np.log1p(np.exp(-y * (a @ w)))) + penalty * np.sum(np.abs(w))
+
+    def grad(w: np.ndarray) -> Any:
+        return a.T @ (-y / (1 + np.exp(y * (a @ w)))) / 50 + penalty * np.sign(w)
+
+    for seed in SEEDS:
+        w = rng.standard_normal(8)
+        w[[1, 4]] = 0.0
+        report = check(f, w, grad=grad, mode=mode, rng=seed)
+        assert report.outcome is Outcome.PASS, str(report)
+        beside = check(
+            f,
+            w,
+            grad=lambda w: grad(w) + 3 * penalty * (np.arange(8) == 4),
+            mode=mode,
+            rng=seed,
+        )
+        # beside weaker ones an error of 3 penalties is below the stated resolution
+        assert beside.outcome is Outcome.FAIL or penalty < 1e-5, str(beside)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
 @pytest.mark.parametrize(
     ("wrong", "outcome"),
     [
