@@ -115,6 +115,7 @@ class Comparison:
             numerical=self.found.value,
             radius=self.found.radius,
             scale=self.scale,
+            allowed=self.allowed,
             interval=self.found.interval,
             reason=self.found.reason,
         )

@@ -116,7 +116,10 @@ class Probe:
     claimed, numerical, radius : float
         The claimed directional derivative, the numerical one and the radius of its error.
     scale : float
-        The size of the terms that were summed: Σ|gᵢdᵢ| of the claim; what an error is relative to.
+        The size of the terms that were summed, ‖g∘d‖ of the claim: what an error is relative to.
+    allowed : float
+        By how much claimed and numerical may differ: the radius, what is tolerated of the claim, and
+        what rounds it; inf where nothing can be told.
     interval : tuple of float or None
         The one-sided derivatives, where they differ (a kink).
     reason : str
@@ -128,6 +131,7 @@ class Probe:
     numerical: float
     radius: float
     scale: float
+    allowed: float
     interval: tuple[float, float] | None = None
     reason: str = ""
 
@@ -259,6 +263,7 @@ class Report:
                     "numerical": _json_number(p.numerical),
                     "radius": _json_number(p.radius),
                     "scale": _json_number(p.scale),
+                    "allowed": _json_number(p.allowed),
                     "interval": None
                     if p.interval is None
                     else [_json_number(t) for t in p.interval],

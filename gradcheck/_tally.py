@@ -15,15 +15,15 @@ from gradcheck._report import Outcome, Probe, Report
 
 
 def used_tolerance(report: Report) -> float:
-    """Return the largest share of the tolerance that a compared direction used.
+    """Return the largest share that a compared direction used of what it was allowed to differ by.
 
-    The share is ``|claimed − numerical| / (rtol·scale + radius)``: 0 is perfect agreement, 1 is the
-    edge.  A report without compared directions used nothing: 0.
+    The share is ``|claimed − numerical| / allowed``: 0 is perfect agreement, 1 is the edge, which no
+    pass exceeds.  A report without compared directions used nothing: 0.
     """
-    return max((_share(p, report.rtol) for p in report.probes), default=0.0)
+    return max(map(_share, report.probes), default=0.0)
 
 
-def _share(probe: Probe, rtol: float) -> float:
+def _share(probe: Probe) -> float:
     if probe.interval is not None:
         return (
             0.0  # at a kink a claim is inside the interval or not; there is no distance to use up
@@ -31,8 +31,7 @@ def _share(probe: Probe, rtol: float) -> float:
     difference = abs(probe.claimed - probe.numerical)
     if difference == 0:
         return 0.0
-    allowed = rtol * probe.scale + probe.radius
-    share = difference / allowed if allowed > 0 else math.inf
+    share = difference / probe.allowed if probe.allowed > 0 else math.inf
     return math.inf if math.isnan(share) else share
 
 

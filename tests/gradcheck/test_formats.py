@@ -24,7 +24,7 @@ PASS = Report(
     miss_probability=1e-6,
     rtol=1e-6,
     seed=7,
-    probes=(Probe("random signs", 1.5, 1.5, 1e-12, 2.0),),
+    probes=(Probe("random signs", 1.5, 1.5, 1e-12, 2.0, 1e-10),),
 )
 FAIL = Report(
     outcome=Outcome.FAIL,
@@ -40,7 +40,7 @@ FAIL = Report(
     seed=7,
     wrong_entries=(WrongEntry(0, "", (1, 2), None, 0.5, 1.0, 1e-11),),
     diagnosis=Diagnosis("factor", "the claim is 0.5 times the derivative"),
-    probes=(Probe("random signs", 1.5, 2.0, 1e-12, 2.0),),
+    probes=(Probe("random signs", 1.5, 2.0, 1e-12, 2.0, 1e-10),),
 )
 INCONCLUSIVE = Report(
     outcome=Outcome.INCONCLUSIVE,
@@ -54,7 +54,7 @@ INCONCLUSIVE = Report(
     miss_probability=1.0,
     rtol=1e-6,
     seed=8,
-    probes=(Probe("random signs", 1.0, 1.1, 0.25, 1.0, reason="noise of f"),),
+    probes=(Probe("random signs", 1.0, 1.1, 0.25, 1.0, 0.25, reason="noise of f"),),
 )
 CONSTANT = replace(
     PASS, name="zero", reason=Reason.CONSTANT, message="f does not vary; its derivative is 0"
