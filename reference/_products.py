@@ -18,7 +18,7 @@ def wide(x: Array) -> Array:
 def product(a: Array, b: Array, scale: float = 1.0) -> Any:
     """Return scale·(a @ b); where that overflows, again with rows and columns scaled down.
 
-    Each matrix of a stack is multiplied by itself: the others do not change a bit of the result.
+    The products of a stack are taken one by one: the others do not change a bit of a result.
     """
     return _without_overflow(np.matmul, a, b, scale)
 
@@ -49,16 +49,20 @@ def _without_overflow(
 
 
 def scattered(values: Array, places: Array, count: int) -> Any:
-    """Return `count` rows, each the sum of the rows of `values` whose place it is.
+    """Return `count` rows (or numbers), each the sum of those of `values` whose place it is.
 
     Like numbers of one size add up without rounding, whatever their order: what is above the grid
-    of their largest possible sum is added exactly, and what is below hardly counts.
+    of the sum of their sizes is added exactly, and what is below hardly counts.  Numbers of another
+    size at other places cost a sum no digit.
     """
-    exponent = np.frexp(abs(values).max(axis=0, keepdims=True, initial=0))[1]
-    scaled = np.ldexp(values, -exponent)
-    grid = 2.0 * max(len(values), 1)
+    size, total, rest = (np.zeros((count, *values.shape[1:])) for _ in range(3))
+    spare = len(values).bit_length()  # a power of two above the number of terms
+    # Sizes that vanish here are so small that their sum is exact without a grid.
+    np.add.at(size, places, np.ldexp(abs(values), -spare))
+    exponent = np.frexp(size)[1]
+    scaled = np.ldexp(values, -exponent[places])
+    grid = 4 * 2.0**spare
     high = (scaled + grid) - grid
-    total, rest = (np.zeros((count, values.shape[1])) for _ in range(2))
     np.add.at(total, places, high)
     np.add.at(rest, places, np.where(np.isfinite(high), scaled - high, 0.0))
     return np.ldexp(total + rest, exponent)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcheck import Argument, Case, Classes, Interval
 from reference._products import scattered, wide
-from reference._validate import Array, of_shape, real, refuse
+from reference._validate import Array, as_array, of_shape, real, refuse
 
 
 def embedding(table: Any, indices: Any) -> Array:
@@ -29,7 +29,7 @@ def embedding(table: Any, indices: Any) -> Array:
     Raises
     ------
     TypeError
-        If `table` does not hold real numbers or `indices` are not integers.
+        If `table` does not hold real numbers, or `indices` are not integers or are masked.
     ValueError
         If `table` is no matrix or an index is out of range; negative ones do not count from the
         end.
@@ -88,7 +88,7 @@ def embedding_vjp(table: Any, indices: Any, G: Any) -> Array:
 
 
 def _arguments(table: Any, indices: Any) -> tuple[Array, Array]:
-    table, indices = real("table", table), np.asarray(indices)
+    table, indices = real("table", table), as_array("indices", indices)
     if table.ndim != 2:
         raise ValueError(f"table must have the shape (words, features), got {table.shape}")
     if indices.dtype.kind not in "iu" and indices.size:

@@ -94,7 +94,7 @@ def max_pool2d_vjp(
     images = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], 1, 1)
     with np.errstate(all="ignore"):
         flat = (images * pixels + at[..., 0]).ravel()
-        total = scattered(wide(v).reshape(-1, 1), flat, x.size)
+        total = scattered(wide(v).ravel(), flat, x.size)
         return np.asarray(total.reshape(x.shape).astype(x.dtype))
 
 

@@ -11,6 +11,7 @@ import pytest
 from mpmath import mpf
 
 import reference
+from reference._domains import Separated
 
 
 def spread(rng: np.random.Generator, dtype: type, shape: tuple[int, ...], decades: float) -> Any:
@@ -45,9 +46,27 @@ def test_embedding_adds_up_repeated_indices(oracle: ModuleType, dtype: type, eff
 
 def test_embedding_adds_many_uses_up_without_drift(oracle: ModuleType) -> None:
     """One after the other, 10⁵ times 0.1 would be off by thousands of ulps."""
-    G = np.full((100_000, 1), 0.1)
-    gradient = reference.embedding_vjp(np.zeros((2, 1)), np.ones(100_000, int), G)
-    assert oracle.ulps(gradient[1], [100_000 * mpf(0.1)]) <= 1
+    for elsewhere in (0.1, 1e30, np.inf):
+        G = np.full((100_001, 1), 0.1)
+        indices = np.ones(100_001, int)
+        G[0], indices[0] = elsewhere, 0
+        gradient = reference.embedding_vjp(np.zeros((2, 1)), indices, G)
+        assert gradient[0] == elsewhere
+        assert oracle.ulps(gradient[1], [100_000 * mpf(0.1)]) <= 1
+
+
+def test_embedding_rows_of_every_size(oracle: ModuleType, effort) -> None:
+    """A row of the smallest numbers keeps its digits beside one of the largest."""
+    rng, points = effort
+    largest = np.array([1e-323, 1e-310, 1e-307, 1e-200, 1.0, 1e30, 1e300])
+    indices = rng.integers(0, len(largest), 100 * points)
+    G = largest[indices, None] * spread(rng, np.float64, (len(indices), 2), 3)
+    total, size = (np.full((len(largest), 2), mpf(0), dtype=object) for _ in range(2))
+    for index, row in zip(indices, exact(G), strict=True):
+        total[index] += row
+        size[index] += abs(row)
+    gradient = reference.embedding_vjp(np.zeros((len(largest), 2)), indices, G)
+    assert oracle.ulps(gradient, total.ravel(), size.ravel()) <= 1
 
 
 def test_embedding_picks_rows(dtype: type, strictly) -> None:
@@ -153,6 +172,18 @@ def test_max_pooling_gives_a_subgradient_at_ties() -> None:
     gradient = reference.max_pool2d_vjp(x, np.array([[[[2.0]]]]))
     assert gradient.sum() == 2
     np.testing.assert_array_equal(gradient, [[[[2, 0], [0, 0]]]])
+
+
+def test_max_pooling_of_upstream_gradients_of_every_size() -> None:
+    v = np.array([[[[1e300, 1e-200, 5e-324]]]])
+    gradient = reference.max_pool2d_vjp(np.ones((1, 1, 1, 3)), v, window=1)
+    np.testing.assert_array_equal(gradient, v)
+
+
+@pytest.mark.parametrize("option", [{"low": 0.0}, {"high": 0.0}, {"kinks": (0.0,)}])
+def test_images_for_max_pooling_take_no_ends_and_no_kinks(option: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(option))):
+        Separated(**option)
 
 
 def test_max_pooling_errors() -> None:
