@@ -37,8 +37,9 @@ def elementwise(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Any:
 def into(formula: Formula) -> Formula:
     """Return the formula as one that writes its result into ``out``."""
 
-    def writing(*blocks: Array, out: Array) -> None:
+    def writing(*blocks: Array, out: Array) -> Array:
         out[...] = formula(*blocks)
+        return out
 
     return writing
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,10 +39,12 @@ class FarFromKinks(Interval):
 class Separated(Interval):
     """Images whose pixels differ clearly within every window of 3×3, so that none is near a tie.
 
+    They may be any real numbers: unlike an interval they have neither ends nor kinks.
+
     Parameters
     ----------
-    low, high, kinks, spread
-        As in `gradcheck.Interval`; the real line.
+    spread : float
+        Typical size of the samples; their levels lie half of it apart.
 
     Examples
     --------
@@ -50,6 +52,10 @@ class Separated(Interval):
     >>> bool(np.diff(np.sort(x[1:4, 2:5].ravel())).min() > 0.5)
     True
     """
+
+    low: float = field(default=-np.inf, init=False)
+    high: float = field(default=np.inf, init=False)
+    kinks: tuple[float, ...] = field(default=(), init=False)
 
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Any) -> Array:
         """Draw nine levels in random order, repeat them like tiles, and shake them a little."""

@@ -16,13 +16,34 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Reduction = Literal["mean", "sum", "none"]
 
-_MOST_BITS = 1023
 _REAL_HINTS = {
     "c": "take the real part if that is meant (x.real)",
     "b": "convert truth values explicitly (x.astype(float))",
     "O": "convert to numbers first (np.asarray(x, dtype=float))",
     "f": "extended precision is not supported; convert with x.astype(np.float64)",
 }
+
+
+def as_array(name: str, value: object) -> Array:
+    """Return `value` as an array of whatever it holds.
+
+    Raises
+    ------
+    TypeError
+        If it is masked.
+    ValueError
+        If it is a ragged list.
+    """
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array; fill the masked entries first ({name}.filled(…))"
+        )
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from error
 
 
 def real(name: str, value: object) -> Array:
@@ -36,7 +57,7 @@ def real(name: str, value: object) -> Array:
     ValueError
         If it is a ragged list.
     """
-    array = _as_array(name, value)
+    array = as_array(name, value)
     kind, itemsize = array.dtype.kind, array.dtype.itemsize
     if kind == "f" and itemsize <= 8:
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -109,10 +130,13 @@ def number(name: str, value: Any) -> Any:
         real_number = value.ndim == 0 and value.dtype.kind in "iuf"
     if not real_number:
         raise TypeError(f"{name} must be one real number, got {value!r}")
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        raise ValueError(
-            f"{name} must fit into float64, got an integer of {value.bit_length()} bits"
-        )
+    if isinstance(value, int):
+        try:
+            float(value)
+        except OverflowError:
+            raise ValueError(
+                f"{name} must fit into float64, got an integer of {value.bit_length()} bits"
+            ) from None
     return value
 
 
@@ -259,7 +283,7 @@ def labels_of(value: object, z: Array, axis: int, name: str = "labels") -> Array
     ValueError
         If the shape is wrong, a class does not exist, or a weight is NaN, infinite or negative.
     """
-    array = _as_array(name, value)
+    array = as_array(name, value)
     if array.dtype.kind in "iu":
         return _class_indices(name, array, z, axis)
     if array.dtype.kind == "b":
@@ -306,16 +330,3 @@ def _class_indices(name: str, array: Array, z: Array, axis: int) -> Array:
 
 def _bits(x: Any) -> Any:
     return x.view(f"u{x.dtype.itemsize}")
-
-
-def _as_array(name: str, value: object) -> Array:
-    if type(value) is np.ndarray:
-        return value
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array; fill the masked entries first ({name}.filled(…))"
-        )
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is not an array: {error}") from error

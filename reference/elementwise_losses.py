@@ -15,20 +15,14 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Interval
-from reference._blocks import (
-    Formula,
-    averaged,
-    elementwise_into,
-    exact_elementwise_into,
-    reduced_entries,
-)
+from reference._blocks import exact_elementwise_into, reduced_entries
+from reference._residuals import gradient_of, loss_of
 from reference._validate import (
     Array,
     Reduction,
     of_probabilities,
     real,
     reduction_name,
-    sample_count,
     target_of,
 )
 
@@ -69,7 +63,7 @@ def binary_cross_entropy(p: Any, targets: Any, reduction: Reduction = "mean") ->
     """
     p, targets = _pair("p", p, targets)
     formula = of_probabilities(_binary_cross_entropy_at_ends, p=p, targets=targets)
-    return _loss(formula, p, targets, reduction)
+    return loss_of(formula, p, targets, reduction)
 
 
 def binary_cross_entropy_grad(p: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -103,7 +97,7 @@ def binary_cross_entropy_grad(p: Any, targets: Any, reduction: Reduction = "mean
     """
     p, targets = _pair("p", p, targets)
     formula = of_probabilities(_binary_cross_entropy_grad_at_ends, p=p, targets=targets)
-    return _gradient(formula, p, targets, reduction)
+    return gradient_of(formula, p, targets, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -144,7 +138,7 @@ def binary_cross_entropy_with_logits(
     """
     z, targets = _pair("logits", logits, targets)
     formula = of_probabilities(_binary_cross_entropy_with_logits_at_ends, targets=targets)
-    return _loss(formula, z, targets, reduction)
+    return loss_of(formula, z, targets, reduction)
 
 
 def binary_cross_entropy_with_logits_grad(
@@ -179,7 +173,7 @@ def binary_cross_entropy_with_logits_grad(
     """
     z, targets = _pair("logits", logits, targets)
     formula = of_probabilities(_binary_cross_entropy_with_logits_grad, targets=targets)
-    return _gradient(formula, z, targets, reduction)
+    return gradient_of(formula, z, targets, reduction)
 
 
 def squared_error(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -216,7 +210,7 @@ def squared_error(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     np.float64(0.55125)
     """
     y, targets = _pair("y", y, targets)
-    loss = _loss(_squared_error, y, targets, reduction)
+    loss = loss_of(_squared_error, y, targets, reduction)
     return _mean_of_huge(y, targets) if reduction == "mean" and np.isinf(loss) else loss
 
 
@@ -249,18 +243,13 @@ def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> A
     """
     y, targets = _pair("y", y, targets)
     if reduction_name(reduction) == "mean":
-        return _gradient(_squared_error_grad, y, targets, reduction)
+        return gradient_of(_squared_error_grad, y, targets, reduction)
     return exact_elementwise_into(np.subtract, y, targets, dtype=y.dtype)
 
 
 def _pair(name: str, x: Any, targets: Any) -> tuple[Array, Array]:
     x = real(name, x)
     return x, target_of("targets", real("targets", targets), x, name)
-
-
-def _loss(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
-    sample_count(x.size, reduction_name(reduction))
-    return reduced_entries(formula, x, targets, reduction=reduction, dtype=x.dtype)
 
 
 def _mean_of_huge(y: Array, targets: Array) -> Any:
@@ -274,11 +263,6 @@ def _mean_of_huge(y: Array, targets: Array) -> Any:
     mean = reduced_entries(scaled_down, y, targets, reduction="mean", dtype=np.dtype(np.float64))
     with np.errstate(all="ignore"):
         return np.ldexp(mean, 2 * exponent).astype(y.dtype)
-
-
-def _gradient(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
-    samples = sample_count(x.size, reduction_name(reduction))
-    return elementwise_into(averaged(formula, samples, reduction), x, targets, dtype=x.dtype)
 
 
 # The formulas.  They write into `out`, if given.

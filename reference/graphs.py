@@ -64,7 +64,7 @@ class SoftmaxWithLossGraph:
     Parameters
     ----------
     a, t : array, shape (N, n)
-        Logits, and labels as weights.
+        Logits, and labels as weights; copies.
     exponentials : array, shape (N, n)
         e^{a_k}.
     total : array, shape (N, 1)
@@ -213,9 +213,9 @@ def softmax_with_loss_graph(a: Any, t: Any) -> SoftmaxWithLossGraph:
 
 
 def _batch(a: Any, t: Any) -> tuple[Array, Array]:
-    """Return logits and weights as arrays of shape (N, n)."""
+    """Return logits and weights as new arrays of shape (N, n)."""
     a = logits_of_batch(a)
     classes = a.shape[-1]
     labels = labels_of(t, a, a.ndim - 1, "t")
     weights = np.eye(classes, dtype=a.dtype)[labels] if labels.dtype.kind == "i" else labels
-    return np.atleast_2d(a), np.atleast_2d(weights)
+    return np.array(a, ndmin=2), np.array(weights, ndmin=2)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Classes, Interval
+from reference._products import wide
 from reference._validate import Array, axis_index, of_shape, real
 from reference.losses import softmax_cross_entropy, softmax_cross_entropy_grad
 
@@ -46,7 +47,7 @@ def affine(H: Any, W: Any, b: Any) -> Array:
     """
     H, W, b = _affine_arguments(H, W, b)
     with np.errstate(all="ignore"):
-        return np.asarray(_affine(_wide(H), _wide(W), _wide(b)).astype(H.dtype))
+        return np.asarray(_affine(wide(H), wide(W), wide(b)).astype(H.dtype))
 
 
 def affine_vjp(H: Any, W: Any, b: Any, G: Any) -> tuple[Array, Array, Array]:
@@ -90,7 +91,7 @@ def affine_vjp(H: Any, W: Any, b: Any, G: Any) -> tuple[Array, Array, Array]:
     H, W, b = _affine_arguments(H, W, b)
     G = of_shape("G", real("G", G), (*H.shape[:-1], W.shape[1]), "the layer's output")
     with np.errstate(all="ignore"):
-        dH, dW, db = _affine_vjp(_wide(H), _wide(W), _wide(G))
+        dH, dW, db = _affine_vjp(wide(H), wide(W), wide(G))
         return dH.astype(H.dtype), dW.astype(W.dtype), db.astype(b.dtype)
 
 
@@ -149,14 +150,16 @@ def softmax_with_loss_vjp(a: Any, t: Any, v: Any) -> Array:
     Returns
     -------
     array
-        The gradient in `a`, in its shape and dtype.
+        The gradient in `a`, in its shape and dtype; computed in float64 and rounded once, so that
+        a large `v` keeps small slopes above the least numbers of float16.
 
     Raises
     ------
     TypeError
         If an argument has an unsuitable dtype.
     ValueError
-        If a shape does not fit, a label is out of range, or the batch is empty.
+        If a shape does not fit, a label is out of range, the batch is empty, or `v` is not one
+        number.
 
     Notes
     -----
@@ -171,7 +174,7 @@ def softmax_with_loss_vjp(a: Any, t: Any, v: Any) -> Array:
     a = logits_of_batch(a)
     v = of_shape("v", real("v", v), (), "a scalar loss")
     with np.errstate(all="ignore"):
-        return np.asarray((v * softmax_cross_entropy_grad(a, t)).astype(a.dtype))
+        return np.asarray((v * softmax_cross_entropy_grad(wide(a), t)).astype(a.dtype))
 
 
 class SoftmaxWithLoss:
@@ -250,11 +253,13 @@ def logits_of_batch(a: Any) -> Array:
     ValueError
         If it has another number of axes, or there are no classes.
     """
-    a = real("a", a)
-    if a.ndim not in (1, 2):
-        raise ValueError(f"a must be one sample (n,) or a batch (N, n) of logits, got {a.shape}")
-    axis_index(-1, a, "a")
-    return np.asarray(a)
+    logits = real("a", a)
+    if logits.ndim not in (1, 2):
+        raise ValueError(
+            f"a must be one sample (n,) or a batch (N, n) of logits, got {logits.shape}"
+        )
+    axis_index(-1, logits, "a")
+    return logits
 
 
 def _affine_arguments(H: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
@@ -268,10 +273,6 @@ def _affine_arguments(H: Any, W: Any, b: Any) -> tuple[Array, Array, Array]:
             f"got {H.shape}"
         )
     return H, W, of_shape("b", b, (outputs,), "a row of the layer's output")
-
-
-def _wide(x: Array) -> Array:
-    return x.astype(np.float64, copy=False)
 
 
 # The formulas.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case
-from reference._blocks import columns
+from reference._blocks import columns, into
 from reference._domains import FarFromKinks, Signs
 from reference._residuals import gradient_of, loss_of
 from reference._validate import Array, Reduction, real, refuse, target_of
@@ -49,7 +49,7 @@ def hinge(scores: Any, signs: Any, reduction: Reduction = "mean") -> Any:
     array([0.75, 0.  , 2.  ])
     """
     y, s = _arguments(scores, signs)
-    return loss_of(_hinge, y, s, reduction)
+    return loss_of(into(_hinge), y, s, reduction)
 
 
 def hinge_grad(scores: Any, signs: Any, reduction: Reduction = "mean") -> Any:
@@ -81,7 +81,7 @@ def hinge_grad(scores: Any, signs: Any, reduction: Reduction = "mean") -> Any:
     array([-1.,  0.,  0.])
     """
     y, s = _arguments(scores, signs)
-    return gradient_of(_hinge_grad, y, s, reduction)
+    return gradient_of(into(_hinge_grad), y, s, reduction)
 
 
 def _arguments(scores: Any, signs: Any) -> tuple[Array, Array]:

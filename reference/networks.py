@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from gradcheck import Argument, Case, Classes, Elementwise, Interval
 from reference import activations, elementwise_losses, losses
-from reference._validate import Array
+from reference._products import wide
+from reference._validate import Array, of_shape, real
 from reference.layers import affine, affine_vjp
 
 Layer = Mapping[str, Any]
@@ -64,7 +67,8 @@ class Network:
     Parameters
     ----------
     activation : str
-        Name of the activation: identity, log_sigmoid, relu, sigmoid, softplus or tanh.
+        Name of an elementwise row of `reference.activations.CASES`, such as relu; the message about
+        an unknown name lists them all.
     criterion : str
         Name of the loss: softmax_cross_entropy, binary_cross_entropy_with_logits or squared_error;
         its mean over the samples (of the elementwise ones: over all entries).
@@ -241,15 +245,21 @@ def network_loss_vjp(activation: str, x: Any, labels: Any, *flat_and_v: Any) -> 
     labels : array_like
         Class indices or weights, as in `softmax_cross_entropy`.
     *flat_and_v : array_like
-        Weights and biases, layer by layer, and at last the upstream gradient.
+        Weights and biases, layer by layer, and at last the upstream gradient, one number.
+
+    Returns
+    -------
+    tuple of array
+        The gradients, in the shapes and dtypes of `x` and the parameters; computed in float64 and
+        rounded once.
 
     Raises
     ------
     TypeError
         If an array has an unsuitable dtype.
     ValueError
-        If the number of parameters is odd or zero, the shapes do not fit, or a label is out of
-        range.
+        If the number of parameters is odd or zero, the upstream gradient is missing or not one
+        number, the shapes do not fit, or a label is out of range.
 
     Notes
     -----
@@ -261,10 +271,20 @@ def network_loss_vjp(activation: str, x: Any, labels: Any, *flat_and_v: Any) -> 
     >>> dW
     array([[-0.5,  0.5]])
     """
+    if len(flat_and_v) % 2 == 0:
+        raise ValueError(
+            "parameters come in pairs W, b, and the upstream gradient follows them; "
+            f"got {len(flat_and_v)} arrays"
+        )
     *flat, v = flat_and_v
+    v = of_shape("v", real("v", v), (), "a scalar loss")
+    names = ("x", *("W", "b") * (len(flat) // 2))
+    arrays = [real(name, array) for name, array in zip(names, (x, *flat), strict=True)]
+    x, *flat = map(wide, arrays)
     gradient = Network(activation).backward(x, labels, _nested(flat))
     parts = [gradient.x, *(layer[key] for layer in gradient.parameters for key in ("W", "b"))]
-    return tuple(v * part for part in parts)
+    with np.errstate(all="ignore"):
+        return tuple((v * p).astype(a.dtype) for p, a in zip(parts, arrays, strict=True))
 
 
 def _check_name(what: str, name: str, table: Mapping[str, _Pair]) -> None:

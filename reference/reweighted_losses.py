@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Classes, Interval
+from reference._blocks import into
 from reference._residuals import gradient_of, loss_of
 from reference._validate import (
     Array,
@@ -67,7 +68,7 @@ def focal_loss(logits: Any, targets: Any, gamma: float = 2.0, reduction: Reducti
     """
     z, targets = _arguments(logits, targets)
     gamma = not_negative("gamma", gamma)
-    return loss_of(lambda a, y: _focal(a, y, gamma), z, targets, reduction)
+    return loss_of(into(lambda a, y: _focal(a, y, gamma)), z, targets, reduction)
 
 
 def focal_loss_grad(
@@ -104,7 +105,7 @@ def focal_loss_grad(
     """
     z, targets = _arguments(logits, targets)
     gamma = not_negative("gamma", gamma)
-    return gradient_of(lambda a, y: _focal_grad(a, y, gamma), z, targets, reduction)
+    return gradient_of(into(lambda a, y: _focal_grad(a, y, gamma)), z, targets, reduction)
 
 
 def label_smoothing_cross_entropy(
@@ -157,7 +158,9 @@ def label_smoothing_cross_entropy(
 def label_smoothing_cross_entropy_grad(
     z: Any, labels: Any, smoothing: float = 0.1, axis: int = -1, reduction: Reduction = "mean"
 ) -> Any:
-    """Return the gradient of `label_smoothing_cross_entropy`: softmax(z) − ((1−ε)·Y + ε/n).
+    """Return the gradient of `label_smoothing_cross_entropy`: p·ΣT − T, T = (1−ε)·Y + ε/n.
+
+    Here p = softmax(z).  Where the labels sum to one, as class indices do, it is p − T.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck import Argument, Case, Interval
+from reference._blocks import into
 from reference._domains import FarFromKinks, Signs
 from reference._residuals import gradient_of, loss_of
 from reference._validate import Array, Reduction, positive, real, target_of
@@ -59,7 +60,7 @@ def huber(y: Any, targets: Any, delta: float = 1.0, reduction: Reduction = "mean
     """
     y, targets = _arguments(y, targets)
     delta = positive("delta", delta)
-    return loss_of(lambda a, t: _huber(a, t, delta), y, targets, reduction)
+    return loss_of(into(lambda a, t: _huber(a, t, delta)), y, targets, reduction)
 
 
 def huber_grad(y: Any, targets: Any, delta: float = 1.0, reduction: Reduction = "mean") -> Any:
@@ -92,7 +93,7 @@ def huber_grad(y: Any, targets: Any, delta: float = 1.0, reduction: Reduction = 
     """
     y, targets = _arguments(y, targets)
     delta = positive("delta", delta)
-    return gradient_of(lambda a, t: _huber_grad(a, t, delta), y, targets, reduction)
+    return gradient_of(into(lambda a, t: _huber_grad(a, t, delta)), y, targets, reduction)
 
 
 def smooth_l1(y: Any, targets: Any, beta: float = 1.0, reduction: Reduction = "mean") -> Any:
@@ -137,7 +138,7 @@ def smooth_l1(y: Any, targets: Any, beta: float = 1.0, reduction: Reduction = "m
     """
     y, targets = _arguments(y, targets)
     beta = positive("beta", beta)
-    return loss_of(lambda a, t: _smooth_l1(a, t, beta), y, targets, reduction)
+    return loss_of(into(lambda a, t: _smooth_l1(a, t, beta)), y, targets, reduction)
 
 
 def smooth_l1_grad(y: Any, targets: Any, beta: float = 1.0, reduction: Reduction = "mean") -> Any:
@@ -170,7 +171,7 @@ def smooth_l1_grad(y: Any, targets: Any, beta: float = 1.0, reduction: Reduction
     """
     y, targets = _arguments(y, targets)
     beta = positive("beta", beta)
-    return gradient_of(lambda a, t: _smooth_l1_grad(a, t, beta), y, targets, reduction)
+    return gradient_of(into(lambda a, t: _smooth_l1_grad(a, t, beta)), y, targets, reduction)
 
 
 def log_cosh(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -208,7 +209,7 @@ def log_cosh(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     array([5.00000000e-19, 4.33780830e-01, 9.99306853e+02])
     """
     y, targets = _arguments(y, targets)
-    return loss_of(_log_cosh, y, targets, reduction)
+    return loss_of(into(_log_cosh), y, targets, reduction)
 
 
 def log_cosh_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
@@ -239,7 +240,7 @@ def log_cosh_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     array([ 0.46211716, -1.        ])
     """
     y, targets = _arguments(y, targets)
-    return gradient_of(_log_cosh_grad, y, targets, reduction)
+    return gradient_of(into(_log_cosh_grad), y, targets, reduction)
 
 
 def _arguments(y: Any, targets: Any) -> tuple[Array, Array]:

@@ -8,12 +8,10 @@ import numpy as np
 
 from gradcheck import Argument, Case, Interval
 from reference._blocks import by_rows, from_rows, to_rows
-from reference._lanes import size_exponent
+from reference._lanes import LIFT, size_exponent
 from reference._tails import two_product, two_sum
 from reference._validate import Array, axis_index, of_shape, real
 from reference.softmaxes import softmax, softmax_vjp
-
-_LIFT = 200  # cotangents are scaled to 2^200, so that no product with a tiny share is subnormal
 
 
 def temperature_softmax(z: Any, temperature: Any, axis: int = -1) -> Array:
@@ -149,7 +147,8 @@ def _slopes(z: Array, v: Array, t: float) -> tuple[Any, Any]:
     """Return dz as normal numbers, and the exponents that they lack."""
     # The same correction as for the probabilities, to first order, for y(v − Σ y·v).
     logits, lost = _logits(z, t)
-    lift = _LIFT - size_exponent(v)
+    # Cotangents are lifted to 2^100 … 2^300, so that no product with a tiny share is subnormal.
+    lift = LIFT - size_exponent(v)
     y, rough = softmax(logits), softmax_vjp(logits, np.ldexp(v, lift))
     delta = _centred(y, lost)
     slopes = rough + (rough * delta - y * (delta * rough).sum(axis=1, keepdims=True))

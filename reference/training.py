@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from reference._validate import Array, integer, number, real
+from reference._products import wide
+from reference._validate import Array, as_array, finite, integer, number, real
 from reference.networks import Network, Parameters
 
 Seed = int | np.random.Generator | None
@@ -125,12 +126,14 @@ def sgd_step(
     Returns
     -------
     list of dict
-        New arrays; the arguments keep their values.
+        New arrays in the dtypes of `parameters`; the arguments keep their values.
 
     Raises
     ------
+    TypeError
+        If an array does not hold real numbers, or `learning_rate` is not one real number.
     ValueError
-        If the structures differ.
+        If the structures differ or `learning_rate` is not finite.
 
     Notes
     -----
@@ -141,7 +144,7 @@ def sgd_step(
     >>> sgd_step([{"b": np.array([1.0])}], [{"b": np.array([2.0])}], 0.25)
     [{'b': array([0.5])}]
     """
-    learning_rate = number("learning_rate", learning_rate)
+    learning_rate = finite("learning_rate", learning_rate)
     if [set(layer) for layer in parameters] != [set(layer) for layer in gradient]:
         raise ValueError("parameters and gradient must have the same layers with the same keys")
     return [
@@ -207,7 +210,7 @@ def train(
     >>> run.losses[0] > 10 * run.losses[-1]
     True
     """
-    x, labels = real("x", x), np.asarray(labels)
+    x, labels = real("x", x), as_array("labels", labels)
     if x.ndim != 2 or labels.ndim == 0 or len(labels) != len(x):
         raise ValueError(
             f"x must have the shape (N, D) and labels N entries, got {x.shape} and {labels.shape}"
@@ -235,4 +238,4 @@ def _step(value: Any, slope: Any, learning_rate: float) -> Array:
         raise ValueError(
             f"a parameter of shape {value.shape} cannot follow a gradient of shape {slope.shape}"
         )
-    return np.asarray(value - learning_rate * slope)
+    return np.asarray((wide(value) - learning_rate * wide(slope)).astype(value.dtype, copy=False))

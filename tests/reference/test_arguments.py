@@ -156,6 +156,26 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "layer 0 must have the keys 'W' and 'b', got ['W']",
     ),
     "odd parameters": (lambda: r.network_loss("tanh", Z, [0, 1], W), ValueError, "pairs W, b"),
+    "no parameters": (
+        lambda: r.network_loss_vjp("tanh", Z, [0, 1], 1.0),
+        ValueError,
+        "pairs W, b; got 0 arrays",
+    ),
+    "network without upstream": (
+        lambda: r.network_loss_vjp("tanh", Z, [0, 1], W, B),
+        ValueError,
+        "the upstream gradient follows them; got 2 arrays",
+    ),
+    "neither parameters nor upstream": (
+        lambda: r.network_loss_vjp("tanh", Z, [0, 1]),
+        ValueError,
+        "the upstream gradient follows them; got 0 arrays",
+    ),
+    "network upstream": (
+        lambda: r.network_loss_vjp("tanh", Z, [0, 1], W, B, np.ones(2)),
+        ValueError,
+        "v must have the shape () of a scalar loss, got (2,)",
+    ),
     "no sizes": (lambda: r.initial_parameters([3]), ValueError, "at least two positive numbers"),
     "batch size": (lambda: r.minibatches(3, 0), ValueError, "must be positive, got 3 and 0"),
     "step keys": (
@@ -168,8 +188,33 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "a parameter of shape (2,) cannot follow a gradient of shape (3,)",
     ),
+    "step rate": (
+        lambda: r.sgd_step(PARAMETERS, PARAMETERS, math.nan),
+        ValueError,
+        "learning_rate must be a finite number, got nan",
+    ),
     "samples": (lambda: fit(Z, [0, 1, 2]), ValueError, "labels N entries, got (2, 3) and (3,)"),
     "epochs": (lambda: fit(Z, [0, 1], epochs=0), ValueError, "must be positive, got 0"),
+    "masked samples' labels": (
+        lambda: fit(Z, np.ma.masked_equal([0, 1], 1)),
+        TypeError,
+        "labels is a masked array",
+    ),
+    "ragged samples' labels": (
+        lambda: fit(Z, [[1.0, 0.0, 0.0], [1.0]]),
+        ValueError,
+        "labels is not an array",
+    ),
+    "masked indices": (
+        lambda: r.embedding(Z, np.ma.masked_equal([0, 1], 1)),
+        TypeError,
+        "indices is a masked array",
+    ),
+    "ragged indices": (
+        lambda: r.embedding_vjp(Z, [[0], [0, 1]], Z),
+        ValueError,
+        "indices is not an array",
+    ),
 }
 
 
@@ -213,6 +258,16 @@ def test_what_is_no_number_is_shown(name: str) -> None:
         NUMBERS[name](math.nan)
     for value in (1, 0.5, np.float32(0.5), np.array(0.5)):
         NUMBERS[name](value)
+
+
+def test_integers_are_numbers_up_to_the_end_of_float64() -> None:
+    largest = 2**1024 - 2**970 - 1  # above the largest float, and nearest to it
+    for alpha in (2**1023, largest):
+        np.testing.assert_array_equal(r.elu(Z, alpha=alpha), r.elu(Z, alpha=float(alpha)))
+    with pytest.raises(
+        ValueError, match="alpha must fit into float64, got an integer of 1024 bits"
+    ):
+        r.elu(Z, alpha=largest + 1)
 
 
 @pytest.mark.parametrize("name", INTEGERS)
@@ -307,7 +362,7 @@ def test_floating_dtypes_are_kept(name: str, dtype: type) -> None:
     assert got.dtype == dtype
     exact = ONE_ARRAY[name](Z)
     step = np.spacing(np.abs(exact).astype(dtype)).astype(float)
-    own_arithmetic = name.endswith("_node") or name == "softmax_with_loss_vjp"
+    own_arithmetic = name.endswith("_node")
     assert np.all(np.abs(got - exact) <= (2.0 if own_arithmetic else 0.51) * step)
 
 

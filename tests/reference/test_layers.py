@@ -101,6 +101,39 @@ def test_layer_copies_its_batch() -> None:
     np.testing.assert_array_equal(layer.backward(), expected)
 
 
+def test_graph_copies_its_batch() -> None:
+    for a, t in (
+        (np.array([[0.25, 0.5]]), np.array([[1.0, 0.0]])),
+        (np.array([0.25, 0.5]), np.array([1.0, 0.0])),
+    ):
+        graph = reference.softmax_with_loss_graph(a, t)
+        expected = graph.backward()
+        a[:], t[:] = 9.0, 0.5
+        np.testing.assert_array_equal(graph.backward().a, expected.a)
+        np.testing.assert_array_equal(graph.backward().log_y, expected.log_y)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "far", "upstream"), [(np.float16, 18, 2.0**15), (np.float32, 110, 2.0**40)]
+)
+def test_a_scaled_loss_has_slopes_that_would_vanish(
+    dtype: type, far: float, upstream: float
+) -> None:
+    """The gradient is rounded after it is scaled: unscaled it is below the dtype's least number."""
+    slope = upstream / (1 + np.exp(far))
+    for v in (upstream, dtype(upstream), np.float64(upstream)):
+        a = np.array([far, 0], dtype)
+        assert not reference.softmax_with_loss_vjp(a, 0, 1.0).any()
+        np.testing.assert_array_equal(
+            reference.softmax_with_loss_vjp(a, 0, v), np.array([-slope, slope], dtype)
+        )
+        W, b = a[None], np.zeros(2, dtype)
+        dx, dW, db = reference.network_loss_vjp("tanh", np.ones((1, 1), dtype), [0], W, b, v)
+        np.testing.assert_array_equal(dx, np.array([[-far * slope]], dtype))
+        np.testing.assert_array_equal(dW, np.array([[-slope, slope]], dtype))
+        np.testing.assert_array_equal(db, dW[0])
+
+
 @given(st.data())
 def test_affine_by_hand(data: st.DataObject) -> None:
     """Entry by entry, in integers, so that both sides are exact."""

@@ -80,6 +80,22 @@ def test_flat_parameters_are_the_nested_ones() -> None:
         np.testing.assert_array_equal(got, -2 * slope)
 
 
+@pytest.mark.parametrize("v", [-2.0, -2, np.float64(-2), np.float16(-2), np.array(-2)])
+def test_gradients_have_the_dtypes_of_the_arguments(v: float) -> None:
+    """Whatever the type of the upstream number; computed in float64 and rounded once."""
+    x, parameters = setting()
+    arrays = [x, *(layer[key] for layer in parameters for key in ("W", "b"))]
+    dtypes = (np.float32, np.float16, np.float64, np.float64, np.float32, np.float32, np.float16)
+    arrays = [array.astype(dtype) for array, dtype in zip(arrays, dtypes, strict=True)]
+    labels = TARGETS["softmax_cross_entropy"]
+    got = reference.network_loss_vjp("tanh", arrays[0], labels, *arrays[1:], v)
+    x, *flat = (array.astype(float) for array in arrays)
+    exact = reference.network_loss_vjp("tanh", x, labels, *flat, -2.0)
+    for one, other, dtype in zip(got, exact, dtypes, strict=True):
+        assert one.dtype == dtype
+        np.testing.assert_array_equal(one, other.astype(dtype))
+
+
 def test_one_sample_is_a_batch_of_one() -> None:
     x, parameters = setting()
     network = reference.Network()

@@ -67,7 +67,8 @@ def test_training_is_reproducible_and_leaves_its_start_alone() -> None:
             np.testing.assert_array_equal(layer[key], old[key])
 
 
-def test_float32_stays_float32() -> None:
+@pytest.mark.parametrize("learning_rate", [0.5, np.float64(0.5), np.array(0.5)])
+def test_float32_stays_float32(learning_rate: float) -> None:
     x, labels, start = toy()
     single = [{key: layer[key].astype(np.float32) for key in layer} for layer in start]
     run = reference.train(
@@ -77,10 +78,23 @@ def test_float32_stays_float32() -> None:
         labels,
         epochs=1,
         batch_size=8,
-        learning_rate=0.5,
+        learning_rate=learning_rate,
         rng=1,
     )
     assert {layer[key].dtype for layer in run.parameters for key in layer} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("rate", [1e-8, np.float64(1e-8), np.array(1e-8)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_step_keeps_the_dtype_and_rounds_once(dtype: type, rate: float) -> None:
+    """In float16 the learning rate alone would be zero."""
+    start, slope = np.array([0.0, 0.25], dtype), np.array([6e4, -3e3])
+    for gradient in (slope, slope.astype(dtype)):
+        (layer,) = reference.sgd_step([{"b": start}], [{"b": gradient}], rate)
+        assert layer["b"].dtype == dtype
+        expected = (start.astype(float) - 1e-8 * gradient.astype(float)).astype(dtype)
+        np.testing.assert_array_equal(layer["b"], expected)
+        assert layer["b"][0] != 0
 
 
 def accuracy(

@@ -114,6 +114,14 @@ def test_label_smoothing_of_weights_and_along_other_axes() -> None:
             np.testing.assert_allclose(got, expected, rtol=1e-14)
 
 
+def test_label_smoothing_of_weights_that_do_not_sum_to_one() -> None:
+    z, weights = np.array([[1.0, 2.0, 0.5]]), np.array([[0.5, 0.25, 1.0]])
+    smoothed = 0.75 * weights + 0.25 / 3
+    gradient = reference.label_smoothing_cross_entropy_grad(z, weights, smoothing=0.25)
+    expected = reference.softmax(z) * smoothed.sum() - smoothed
+    np.testing.assert_allclose(gradient, expected, rtol=1e-14)
+
+
 def test_label_smoothing_range(dtype: type, strictly) -> None:
     info = np.finfo(dtype)
     rng = np.random.default_rng(6)
