@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from derivations.numpy_code import Code
     from derivations.sampler import Place
 
-_CLOSE = 1000.0  # roundings within which code and truth agree where gradcheck cannot tell
+_CLOSE = 1000.0  # roundings within which code and truth agree
 _FLOOR = 1e-90  # of a rounding: the truth itself errs by about 1e-100
 _DIGITS = 150  # a saturated function, such as tanh(60), needs them
 _SLOPE, _CONDITION = 50, 20  # decimal digits of the steps: of a derivative, and of its effect
@@ -36,14 +36,17 @@ class CodeCheck:
         The verdicts of `gradcheck.check`, one for each point.
     value_error, derivative_error : float
         The largest error, in roundings of result and arguments: 1 is what rounding the exact result
-        and the arguments once would cost (or 1e-90 where that is less).
+        and the arguments once would cost (or 1e-90 where that is less).  NaN if it is known
+        nowhere.
     failures : tuple of str
-        What is wrong, with the point.
+        What is wrong, with the point.  A value is that does not agree with the exact one; a
+        derivative that neither does nor passes `gradcheck`.
     reason : str
         Why nothing was decided; empty if it was.  An inconclusive verdict of `gradcheck` (the
         function is too flat there to differ by more than its rounding) counts as a doubt unless the
-        code agrees with the exact derivative at that point; a failure is one unless it does (then one of
-        the two is wrong, and nothing is decided).
+        code agrees with the exact derivative at that point; so does a failure if the code agrees
+        with exact value and derivative, for then one of the two is wrong; and so does a point where
+        these cannot be computed.
     """
 
     points: int
@@ -80,15 +83,24 @@ def check_code(
     for number, place in enumerate(places):
         report = _checked(functions, code, wanted, place, seed + number)
         outcomes[str(report.outcome)] += 1
-        errors.append(_errors(functions, code, tree, wanted, place))
-        if not all(map(math.isfinite, errors[-1])):
+        value, slope = _errors(functions, code, tree, wanted, place)
+        errors.append((value, slope))
+        fails = report.outcome is gradcheck.Outcome.FAIL
+        if math.isinf(value) or math.isinf(slope):
             failures.append(f"the code gives no finite number at {_at(place)}")
-        elif report.outcome is gradcheck.Outcome.FAIL and errors[-1][1] > _CLOSE:
+            continue
+        if math.isnan(value) or math.isnan(slope):
+            unknown = "the exact value or derivative cannot be computed"
+            doubts.append(f"at {_at(place)}: {unknown}: gradcheck: {report.message}")
+            continue
+        if value > _CLOSE:
+            failures.append(f"the value is {value:.2g} roundings off at {_at(place)}")
+        if fails and slope > _CLOSE:
             failures.append(f"gradcheck fails the code at {_at(place)}: {report.message}")
-        elif report.outcome is gradcheck.Outcome.FAIL:
+        elif fails and value <= _CLOSE:
             contradiction = "gradcheck fails what agrees with the exact derivative"
             doubts.append(f"at {_at(place)}: {contradiction}: {report.message}")
-        elif not report and errors[-1][1] > _CLOSE:
+        elif not report and slope > _CLOSE:
             doubts.append(f"at {_at(place)}: {report.message}")
     reason = f"{len(doubts)} of {len(places)} points inconclusive, {doubts[0]}" if doubts else ""
     if not outcomes["pass"] and not failures and not reason:
@@ -96,8 +108,7 @@ def check_code(
     return CodeCheck(
         len(places),
         dict(outcomes),
-        max(value for value, _ in errors),
-        max(slope for _, slope in errors),
+        *_largest(errors),
         tuple(failures),
         reason,
     )
@@ -160,7 +171,14 @@ def _errors(
             return _slope(f, point, name, _SLOPE, ctx)
 
         slope_errors.append(_roundings(slope, derivative, at, ctx))
-    return value_error, max(slope_errors, default=0.0)
+    unknown = any(map(math.isnan, slope_errors))
+    return value_error, math.nan if unknown else max(slope_errors, default=0.0)
+
+
+def _largest(errors: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return the largest errors that are known, of values and of derivatives."""
+    values, slopes = ([e for e in each if not math.isnan(e)] for each in zip(*errors, strict=True))
+    return max(values, default=math.nan), max(slopes, default=math.nan)
 
 
 def _slope(
@@ -177,14 +195,17 @@ def _roundings(
     at: Mapping[str, Any],
     ctx: Any,
 ) -> float:
-    """Return an error in units of what rounding the exact result and the arguments costs."""
+    """Return an error in units of what rounding the exact result and the arguments costs.
+
+    It is infinite for what is not finite, and NaN where there is no exact result to compare with.
+    """
     if not math.isfinite(computed):
         return math.inf
     try:
         truth = exact(at)
         moved = sum(abs(x * _slope(exact, at, name, _CONDITION, ctx)) for name, x in at.items())
     except reading.UndefinedError:
-        return 0.0
+        return math.nan
     unit = (abs(truth) + moved) * np.finfo(float).eps / 2 + _FLOOR
     return float(abs(ctx.mpf(computed) - truth) / unit)
 
@@ -194,8 +215,7 @@ def error_of(
 ) -> tuple[float, float]:
     """Return the largest errors of value and derivatives over places, as in `CodeCheck`."""
     functions = code.functions()
-    errors = [_errors(functions, code, tree, wanted, place) for place in places]
-    return max(value for value, _ in errors), max(slope for _, slope in errors)
+    return _largest([_errors(functions, code, tree, wanted, place) for place in places])
 
 
 def is_finite(code: Code, far: Sequence[Place]) -> bool:

@@ -8,8 +8,10 @@ points of the domain.
 
 from __future__ import annotations
 
+import math
 import platform
 import secrets
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -70,7 +72,7 @@ class Derived:
     form : Evidence or None
         That the code's formulas are the derived ones.
     check : CodeCheck or None
-        The code against `gradcheck` and against 60 digits.
+        The code against `gradcheck` and against 150 digits.
     provenance : Provenance
         How to make it again.
     """
@@ -181,7 +183,7 @@ def derive(
     if seed < 0:
         raise ValueError(f"the seed must not be negative, got {seed}")
     found = _Work(tree, text, names, Deadline(seconds), points, seed).derived()
-    command = _command(text, names if wrt is not None else (), points, seed)
+    command = _command(text, names if wrt is not None else (), points, seed, seconds)
     took = time.perf_counter() - started
     return replace(found, provenance=replace(found.provenance, command=command, seconds=took))
 
@@ -201,10 +203,12 @@ def _wanted(tree: Tree, text: str, wrt: str | Sequence[str] | None) -> tuple[str
     return wanted
 
 
-def _command(text: str, names: Sequence[str], points: int, seed: int) -> str:
-    quoted = "'" + text.replace("'", "'\\''") + "'"
-    wrt = "".join(f" --wrt {name}" for name in names)
-    return f"python -m derivations derive {quoted}{wrt} --points {points} --seed {seed}"
+def _command(text: str, names: Sequence[str], points: int, seed: int, seconds: float) -> str:
+    words = ["python", "-m", "derivations", "derive", text]
+    for name in names:
+        words += ["--wrt", name]
+    words += ["--points", str(points), "--seed", str(seed), "--seconds", str(seconds)]
+    return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +327,8 @@ class _Printer:
         if not self.near:
             return 0.0
         value, slope = error_of(printed, self.tree, (name,) if name else (), self.near)
-        return slope if name else value
+        error = slope if name else value
+        return 0.0 if math.isnan(error) else error  # unknown: no form is better than another
 
 
 def _stable_or_same(e: sp.Expr, judge: Judge) -> sp.Expr:

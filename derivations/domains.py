@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -112,24 +113,33 @@ def domain(tree: Tree, text: str) -> Domain:
     of_value: dict[str, Interval] = dict.fromkeys(names, LINE)
     bounds = dict(of_value)
     examined = []
-    try:
-        for condition in of_constants(tree):
+    for condition in of_constants(tree):
+        with _naming(condition, text):
             _refuse_never(condition, enclose(condition.tree, {}))
-        for condition in needed:
+    for condition in needed:
+        with _naming(condition, text):
             _tighten(bounds, condition)
             if condition.need is Need.VALUE:
                 _tighten(of_value, condition)
-        _open_ends(of_value, [c for c in needed if c.need is Need.VALUE])
-        _open_ends(bounds, needed)
-        for condition in needed:
-            # That the value is defined must not be shown by what the derivative needs.
-            known = of_value if condition.need is Need.VALUE else bounds
+    _open_ends(of_value, [c for c in needed if c.need is Need.VALUE])
+    _open_ends(bounds, needed)
+    for condition in needed:
+        # That the value is defined must not be shown by what the derivative needs.
+        known = of_value if condition.need is Need.VALUE else bounds
+        with _naming(condition, text):
             examined.append(_examined(condition, known))
+    return Domain(names, tuple(examined), of_value, bounds)
+
+
+@contextmanager
+def _naming(condition: Condition, text: str) -> Iterator[None]:
+    """Say which condition holds nowhere, where one does."""
+    try:
+        yield
     except EmptyError as error:
         what = "this" if condition.need is Need.VALUE else "the derivative of this"
         problem = f"{what} is defined for no real number: {condition.cause} is never allowed"
         raise ExpressionError(problem, text, condition.span.start, condition.span.end) from error
-    return Domain(names, tuple(examined), of_value, bounds)
 
 
 def _tighten(bounds: dict[str, Interval], condition: Condition) -> None:

@@ -278,9 +278,11 @@ def _extreme(choose: Callable[[End, End], End], a: Interval, b: Interval) -> Int
 def power(a: Interval, exponent: Fraction) -> Interval:
     """Return the powers of an interval, for a constant exponent."""
     if exponent.denominator != 1:
-        logarithm = _increasing("log", a.meet(_CLOSED_HALF_LINE.meet(a)))
-        found = _increasing("exp", point(exponent) * logarithm)
-        holds_zero = a.low <= 0 and exponent > 0
+        base = a.meet(_CLOSED_HALF_LINE)
+        if base.high == 0 and exponent > 0:
+            return point(Fraction(0))  # which has no logarithm
+        found = _increasing("exp", point(exponent) * _increasing("log", base))
+        holds_zero = base.low == 0 and exponent > 0
         return Interval(Fraction(0), found.high, False, found.high_open) if holds_zero else found
     if exponent < 0:
         return power(a, -exponent).reciprocal()

@@ -10,6 +10,7 @@ import json
 import math
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import sympy as sp
 import derivations
 from derivations import (
     chain,
+    codecheck,
     derived,
     differentiation,
     field,
@@ -299,6 +301,7 @@ DOMAINS = [
     ("acosh(x)", "x ≥ 1", "x > 1"),
     ("1/sqrt(x)", "x > 0", "x > 0"),
     ("log(log(x))", "x > 0; log(x) > 0", "x > 0; log(x) > 0"),
+    ("x + log(1 + 0^0.5)", "all real x", "all real x"),
 ]
 
 
@@ -319,6 +322,7 @@ def test_the_domain_is_stated(text: str, value: str, slope: str) -> None:
         ("1/(x-x)", 2),
         ("asin(2+exp(x))", 0),
         ("sqrt(x)*sqrt(-x)", 8),
+        ("log(x)+(x-x)^-0.5", 7),
     ],
 )
 def test_what_is_defined_nowhere_is_refused(text: str, position: int) -> None:
@@ -685,22 +689,56 @@ def test_printed_code_means_the_expression(text: str) -> None:
     assert code.functions()["f"](*values.values()) == pytest.approx(expected, rel=1e-14)
 
 
+def mutate_code(monkeypatch, function: str, right: str, wrong: str) -> None:
+    """Let one printed function run as another one."""
+    original = numpy_code.Code.functions
+
+    def mutated(self):
+        parts = re.split("(?=def )", self.source)
+        source = "".join(
+            p.replace(right, wrong) if p.startswith(f"def {function}(") else p for p in parts
+        )
+        return original(numpy_code.Code(source, self.value, self.partials))
+
+    monkeypatch.setattr(numpy_code.Code, "functions", mutated)
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"), [("np.cos", "np.sin"), ("2 * ", "3 * "), ("return ", "return 1 + ")]
 )
 def test_wrong_code_fails_its_check(right: str, wrong: str, monkeypatch) -> None:
-    original = numpy_code.Code.functions
-
-    def mutated(self):
-        head, name, tail = self.source.partition("def df_dx")
-        source = head + name + tail.replace(right, wrong)
-        return original(numpy_code.Code(source, self.value, self.partials))
-
     assert derive("sin(2*x)", seed=1, points=4).ok
-    monkeypatch.setattr(numpy_code.Code, "functions", mutated)
+    mutate_code(monkeypatch, "df_dx", right, wrong)
     found = derive("sin(2*x)", seed=1, points=4)
     assert found.check is not None
     assert found.check.outcomes["fail"] >= 3
+    assert not found.ok
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("np.sin", "np.cos"), ("2 * ", "3 * "), ("return ", "return 1 + "), ("return ", "return -")],
+)
+def test_a_wrong_value_fails_its_check(right: str, wrong: str, monkeypatch) -> None:
+    mutate_code(monkeypatch, "f", right, wrong)
+    found = derive("sin(2*x)", seed=1, points=4)
+    assert found.check is not None
+    assert found.check.derivative_error < 16
+    assert len(found.failures) >= 3
+    assert all(re.match("the value is .* roundings off at x = ", f) for f in found.failures)
+
+
+def test_where_the_truth_is_unknown_nothing_is_decided(monkeypatch) -> None:
+    def undefined(*_):
+        raise reading.UndefinedError("a number too large to compute with")
+
+    monkeypatch.setattr(codecheck, "_slope", undefined)
+    found = derive("sin(2*x)", seed=1, points=4)
+    assert found.check is not None
+    assert math.isnan(found.check.value_error)
+    assert math.isnan(found.check.derivative_error)
+    assert found.failures == ()
+    assert "the exact value or derivative cannot be computed" in found.check.reason
     assert not found.ok
 
 
@@ -803,6 +841,7 @@ def test_a_failed_check_exits_1(monkeypatch, capsys) -> None:
         (["x", "--points", "0"], "must be positive"),
         (["x", "--format", "pdf"], "invalid choice"),
         (["x", "--output", "report.doc"], "what format is 'report.doc'"),
+        (["x", "--output", "report.doc"], "usage: python -m derivations derive [-h]"),
         (["x", "--output", "/nowhere/at/all.html"], "there is no such directory"),
         ([], "the following arguments are required"),
         (["x", "y"], "unrecognized arguments"),
@@ -828,12 +867,13 @@ def test_the_module_runs_without_a_warning() -> None:
 
 
 def test_the_command_in_the_report_makes_it_again(capsys) -> None:
-    main(["derive", "x*sin(y)", "--wrt", "x", "--points", "2", "--format", "json"])
+    given = ["x*sin(y)", "--wrt", "x", "--points", "2", "--seconds", "7.5"]
+    main(["derive", *given, "--format", "json"])
     first = json.loads(capsys.readouterr().out)
     command = first["provenance"]["command"]
     assert command.startswith("python -m derivations derive 'x*sin(y)' --wrt x --points 2 --seed ")
-    seed = command.rpartition(" ")[2]
-    main(["derive", "x*sin(y)", "--wrt", "x", "--points", "2", "--seed", seed, "--format", "json"])
+    assert command.endswith(" --seconds 7.5")
+    main([*shlex.split(command)[3:], "--format", "json"])
     second = json.loads(capsys.readouterr().out)
     for part in (first, second):
         part["provenance"] = None
