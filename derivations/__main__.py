@@ -7,10 +7,13 @@ import difflib
 import io
 import os
 import secrets
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+
+from derivations.render import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,28 +72,20 @@ def _broken_off(error: BaseException) -> int:
 
 def _report(arguments: Sequence[str]) -> int:
     """Examine claims and functions, and write the report."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     # Only now: the derivations take a second to import, and ``--help`` should not.
     from derivations import render
     from derivations.render import wording
 
-    form = _format(options)
-    if options.output is not None and not options.output.parent.is_dir():
-        return _fail(f"cannot write {options.output}: there is no such directory")
+    form = _format(options, parser)
+    _require_directory(options.output)
     try:
         request = _request(options)
     except ValueError as error:
         return _fail(str(error))
     data = _examine(request)
-    text = render.render(data, form)
-    if options.output is None:
-        _write_to_terminal(text)
-    else:
-        try:
-            options.output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            return _fail(f"cannot write: {error}")
-        _say_where(wording.verdict(data), data.problems, options.output)
+    _write(render.render(data, form), options.output, wording.verdict(data), data.problems)
     return PROBLEMS if data.problems else OK
 
 
@@ -102,9 +97,8 @@ def _derive(arguments: Sequence[str]) -> int:
     from derivations.derived import derive
     from derivations.render import derived as shown
 
-    form = _format(options)
-    if options.output is not None and not options.output.parent.is_dir():
-        return _fail(f"cannot write {options.output}: there is no such directory")
+    form = _format(options, derive_command.parser())
+    _require_directory(options.output)
     try:
         found = derive(
             options.expression,
@@ -115,15 +109,7 @@ def _derive(arguments: Sequence[str]) -> int:
         )
     except ValueError as error:
         return _fail(str(error))
-    text = shown.render(found, form)
-    if options.output is None:
-        _write_to_terminal(text)
-    else:
-        try:
-            options.output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            return _fail(f"cannot write: {error}")
-        _say_where(shown.verdict(found), found.problems, options.output)
+    _write(shown.render(found, form), options.output, shown.verdict(found), found.problems)
     return OK if found.ok else PROBLEMS
 
 
@@ -148,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--format",
-        choices=("html", "markdown", "latex", "json", "text"),
+        choices=FORMATS,
         help="by default what the suffix of --output says, else text",
     )
     parser.add_argument("--output", type=Path, metavar="PATH", help="write to a file")
@@ -162,16 +148,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _format(options: argparse.Namespace) -> str:
-    from derivations.render import SUFFIXES
-
+def _format(options: argparse.Namespace, parser: argparse.ArgumentParser) -> str:
     if options.format is not None:
         return str(options.format)
     if options.output is None:
         return "text"
     suffix = options.output.suffix.lower()
     if suffix not in SUFFIXES:
-        _parser().error(
+        parser.error(
             f"what format is {options.output.name!r}? Use --format, or one of the suffixes "
             f"{', '.join(SUFFIXES)}"
         )
@@ -235,10 +219,10 @@ def _examine(request: _Request) -> ReportData:
 
 def _command(options: argparse.Namespace, seed: int) -> str:
     """Return the command that makes the report again, without the path it was written to."""
-    words = ["python -m derivations", *options.names]
+    words = ["python", "-m", "derivations", *options.names]
     if options.format is not None:
-        words.append(f"--format {options.format}")
-    return " ".join([*words, f"--points {options.points}", f"--seed {seed}"])
+        words += ["--format", options.format]
+    return shlex.join([*words, "--points", str(options.points), "--seed", str(seed)])
 
 
 def _progress(terminal: bool) -> Callable[[str], None]:
@@ -250,6 +234,26 @@ def _progress(terminal: bool) -> Callable[[str], None]:
         print(f"\r\x1b[K{what}", end="" if what else "\r", file=sys.stderr, flush=True)
 
     return show
+
+
+def _require_directory(output: Path | None) -> None:
+    """Refuse to begin what could not be written in the end."""
+    if output is not None and not output.parent.is_dir():
+        raise _UnwritableError(f"cannot write {output}: there is no such directory")
+
+
+def _write(text: str, output: Path | None, verdict: str, problems: Sequence[str]) -> None:
+    """Write to the terminal; or to a file, with the verdict and the problems on the terminal."""
+    if output is None:
+        _write_to_terminal(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _UnwritableError(f"cannot write: {error}") from error
+    _say(f"{verdict}.\nWritten to {output}\n")
+    for problem in problems:
+        print(f"PROBLEM  {problem}", file=sys.stderr)
 
 
 def _write_to_terminal(text: str) -> None:
@@ -274,7 +278,7 @@ def _say(text: str) -> None:
 
 
 class _UnwritableError(Exception):
-    """Standard output takes no text."""
+    """The file, or standard output, takes no text."""
 
 
 def _abandon(stream: TextIO) -> None:
@@ -282,12 +286,6 @@ def _abandon(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
-
-
-def _say_where(verdict: str, problems: Sequence[str], path: Path) -> None:
-    _say(f"{verdict}.\nWritten to {path}\n")
-    for problem in problems:
-        print(f"PROBLEM  {problem}", file=sys.stderr)
 
 
 if __name__ == "__main__":

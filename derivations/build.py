@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SIZES = (1, 2, 3)
 _SIZES_OF_SEVERAL = (1, 2)
+_SAMPLED = 2  # settings, the last ones, whose sizes are largest: sampling is slow
 
 
 class StepError(AssertionError):
@@ -224,6 +225,8 @@ class _Statement:
             if decision.kind != "proved":
                 what = decision.point or decision.reason
                 raise self._error(f"is not proved at {_where(setting)}: {what}")
+        if number == 0:
+            raise self._error("is undecided: it has no instance at small sizes")
         sizes = ", ".join(map(str, self._sizes()))
         largest = max((max(s.sizes.values(), default=1) for s in self._settings()), default=1)
         return Evidence(
@@ -245,9 +248,9 @@ class _Statement:
         return Evidence(Standing.PROVED_REAL, "rational normal form", scope)
 
     def _check_samples(self) -> Evidence:
-        settings = list(self._settings())
-        samples = [sampling.sample(self.before, self.after, s) for s in settings[-2:]]
-        for setting, sample in zip(settings[-2:], samples, strict=True):
+        settings = list(self._settings())[-_SAMPLED:]
+        samples = [sampling.sample(self.before, self.after, s) for s in settings]
+        for setting, sample in zip(settings, samples, strict=True):
             if sample.points == 0:
                 raise self._error("is undefined at every point that was sampled")
             if not sample.agree:

@@ -165,8 +165,7 @@ def _b4() -> Finding:
         claimed=f"y_1 − z_1 = {minus(claimed[0])}",
         true=f"−z_1/y_1 = {minus(true[0])}",
         explanation="The formula is the derivative in the logits, not in the probabilities; it "
-        "contradicts "
-        "the derivative −z_k/y_k that the same text states before (B3).",
+        "contradicts the derivative −z_k/y_k that the same text states before (B3).",
     )
     return backed((contradicted, seen, in_logits), witness=witness)
 

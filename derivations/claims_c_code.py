@@ -121,8 +121,7 @@ def offset_in_the_logarithm() -> Finding:
         true=f"{minus(mpmath.nstr(mpmath.mpf(true.mid), 15))}, the derivative of the loss with "
         "1e-7 inside the logarithm",
         explanation="The loss that the code returns is not the loss that its gradient belongs to: "
-        "the added "
-        f"{OFFSET:g} changes the gradient by {apart} of its value.",
+        f"the added {OFFSET:g} changes the gradient by {apart} of its value.",
     )
     return backed((contradicted, caught(report, _AT_C8)), witness=witness)
 
@@ -149,8 +148,7 @@ def upstream_ignored() -> Finding:
         claimed=minus(mpmath.nstr(mpmath.mpf(claimed.mid), 10)),
         true=minus(mpmath.nstr(mpmath.mpf(true.mid), 10)),
         explanation="The backward pass accepts the gradient from above and ignores it, so it is "
-        "right only "
-        "where the layer is the last one and the loss is not scaled.",
+        "right only where the layer is the last one and the loss is not scaled.",
     )
     return backed((contradicted, caught(report, f"{_AT_C8}, random upstream")), witness=witness)
 
@@ -180,7 +178,7 @@ def soft_labels_hardened() -> Finding:
         true=f"({minus(true[0])}, {minus(true[1])}), the gradient of the loss that the code "
         "computes",
         explanation="The loss takes the argmax of the labels, so soft labels silently become hard "
-        "ones, while "
-        "the backward pass uses them as they are: loss and gradient belong to different labels.",
+        "ones, while the backward pass uses them as they are: loss and gradient belong to "
+        "different labels.",
     )
     return backed((contradicted, caught(report, "a = (0, 0), t = (0.6, 0.4)")), witness=witness)

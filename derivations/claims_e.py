@@ -184,8 +184,7 @@ def _e3() -> Finding:
         rational,
         f"{where}, η = 0.1",
         f"one step gives the printed weights, then y = {float(y_after):.10g} and E = "
-        f"{float(loss_after):.10g}, "
-        "which round to the printed 3.1768 and 0.3388",
+        f"{float(loss_after):.10g}, which round to the printed 3.1768 and 0.3388",
     )
     agrees = _example_in_code([float(v) for v in stepped])
     evidence = (
@@ -238,29 +237,22 @@ def _e4() -> Finding:
         setting,
         "policy gradient: the slope of the mean reward is the mean of R_i·∂ ln π_i/∂z_k",
     )
-    return backed((attention, score, centred, gradient, _attention_in_code()), "log_softmax")
-
-
-def _attention(Q: Array, keys: Array, values: Array) -> Array:
-    scores = Q @ keys.T / np.sqrt(Q.shape[-1])
-    return np.asarray(reference.softmax(scores) @ values)
-
-
-def _attention_vjp(Q: Array, keys: Array, values: Array, v: Array) -> tuple[Array, Array, Array]:
-    scale = 1 / np.sqrt(Q.shape[-1])
-    scores = Q @ keys.T * scale
-    on_scores = reference.softmax_vjp(scores, v @ values.T) * scale
-    return on_scores @ keys, on_scores.T @ Q, reference.softmax(scores).T @ v
+    evidence = (attention, score, centred, gradient, _attention_in_code())
+    return backed(evidence, "log_softmax", "attention")
 
 
 def _attention_in_code() -> Evidence:
     rng = generator("E4")
     shapes = ((12, 16), (20, 16), (20, 24))
-    arguments = tuple(rng.standard_normal(shape) for shape in shapes)
+    queries, keys, values = (rng.standard_normal(shape) for shape in shapes)
     report = gradcheck.check(
-        _attention, arguments, vjp=_attention_vjp, rng=int(rng.integers(2**31)), name="attention"
+        reference.attention,
+        (queries, keys, values),
+        vjp=reference.attention_vjp,
+        rng=int(rng.integers(2**31)),
+        name="attention",
     )
-    weights = reference.softmax(arguments[0] @ arguments[1].T / 4.0)
+    weights = reference.attention(queries, keys, np.eye(20))
     rows = float(np.abs(weights.sum(axis=-1) - 1).max())
     return measured(
         report.outcome == "pass" and rows < 1e-14,
@@ -286,20 +278,17 @@ CLAIMS = (
         2,
         "Back-propagation through layers",
         "in a network of affine maps and activations, δ of a layer follows from δ of the next "
-        "through W and φ'; "
-        "∂L/∂W = (input of the layer)·δ, ∂L/∂b = δ; for a batch dW = HᵀG, db = 1ᵀG, dH = G·Wᵀ",
+        "through W and φ'; ∂L/∂W = (input of the layer)·δ, ∂L/∂b = δ; for a batch dW = HᵀG, db = "
+        "1ᵀG, dH = G·Wᵀ",
         _e2,
     ),
     _claim(
         3,
         "A worked example",
         "x = (1, 0.5), h_1 = w_1·x_1 + w_2·x_2, h_2 = w_3·x_1 + w_4·x_2, y = w_5·h_1 + w_6·h_2, E "
-        "= ½(y − t)², "
-        "t = 4, w = (0.5, 1.5, 2.3, 3, 1, 1): h = (1.25, 3.8), y = 5.05, E = 0.55125, ∂E/∂w = "
-        "(1.05, 0.525, 1.05, "
-        "0.525, 1.3125, 3.99); one step with η = 0.1 gives w = (0.395, 1.4475, 2.195, 2.9475, "
-        "0.86875, 0.601), "
-        "then y = 3.1768, E = 0.3388",
+        "= ½(y − t)², t = 4, w = (0.5, 1.5, 2.3, 3, 1, 1): h = (1.25, 3.8), y = 5.05, E = 0.55125, "
+        "∂E/∂w = (1.05, 0.525, 1.05, 0.525, 1.3125, 3.99); one step with η = 0.1 gives w = (0.395, "
+        "1.4475, 2.195, 2.9475, 0.86875, 0.601), then y = 3.1768, E = 0.3388",
         _e3,
     ),
     _claim(

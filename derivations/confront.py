@@ -146,6 +146,8 @@ def _by_name(table: Mapping[str, T], name: str, where: str) -> T:
 def draw_sizes(names: Iterable[str], plan: Plan, rng: np.random.Generator) -> list[dict[str, int]]:
     """Draw sizes for every point: all 1 first, then growing up to the plan's largest product.
 
+    A single point has the largest: of sizes that are all 1, half of a formula cannot be seen.
+
     Parameters
     ----------
     names : iterable of str
@@ -172,7 +174,7 @@ def draw_sizes(names: Iterable[str], plan: Plan, rng: np.random.Generator) -> li
     for k in range(plan.points):
         # The product grows geometrically from 1 to the largest; its factors are shared out at
         # random.
-        logarithm = math.log(plan.largest) * (k / (plan.points - 1) if plan.points > 1 else 0.0)
+        logarithm = math.log(plan.largest) * (k / (plan.points - 1) if plan.points > 1 else 1.0)
         shares = rng.dirichlet(np.full(len(names), 4.0)) if names else ()
         drawn.append(
             {

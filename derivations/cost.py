@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-# Layer sizes of the measured networks.  The fourth is the usual small network for images of 28×28
-# digits.
-NETWORKS = ((4, 5, 3), (16, 16, 8), (32, 64, 10), (784, 50, 10), (784, 126, 10))
+# Layer sizes of the measured networks.
+IMAGES = (784, 50, 10)  # the usual small network for images of 28×28 digits
+NETWORKS = ((4, 5, 3), (16, 16, 8), (32, 64, 10), IMAGES, (784, 126, 10))
 _BATCH = 100
 _IN_FULL = 500  # parameters up to which every difference is really taken
 _REPEATS = 5

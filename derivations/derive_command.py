@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from derivations.render import FORMATS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +16,6 @@ exit status: 0 every step is proved and the code passed its check; 1 the check f
 undecided, or the work broke off; 2 wrong usage, or an expression that is not read: outside of the
 grammar, too large, or defined nowhere; 130 interrupted.
 """
-FORMATS = ("html", "markdown", "latex", "json", "text")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -80,14 +80,6 @@ class Judge:
         proofs = self._proofs(before, after)
         return (*proofs, sampled)
 
-    def holds(self, before: sp.Expr, after: sp.Expr) -> bool:
-        """Whether two sides are proved equal and agree at the points."""
-        try:
-            self.evidence(before, after)
-        except (UnprovedError, WrongStepError):
-            return False
-        return True
-
     def _proofs(self, before: sp.Expr, after: sp.Expr) -> list[Evidence]:
         found, reasons = [], []
         try:

@@ -187,11 +187,6 @@ class Network:
         result = total(self.Delta(1)[r, j] * self.W(1)[d, j], j, self.widths[1])
         return Gradient(X[r, d], {r: N, d: D}, result)
 
-    def of_output(self, layer: int) -> Gradient:
-        """Return the gradient at the output of a hidden affine layer: Δ_l."""
-        ranges = {r: N, j: self.widths[layer]}
-        return Gradient(self.Z(layer)[r, j], ranges, self.Delta(layer)[r, j])
-
     @property
     def gradients(self) -> tuple[Gradient, ...]:
         """Those in the input and, layer by layer, in weights and biases: the case's arguments."""

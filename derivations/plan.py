@@ -27,7 +27,7 @@ class Plan:
     seed : int
         Where every stream starts; non-negative.
     points : int
-        Number of random inputs per case; the first has every size 1.
+        Number of random inputs per case; the first of several has every size 1.
     largest : int
         Bound on the product of the sizes of an input.
 

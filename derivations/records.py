@@ -22,7 +22,6 @@ class Standing(enum.Enum):
     PROVED_REAL = "proved for all reals"
     PROVED_CODE = "proved for the code"
     PROVED_FIXED_N = "proved for fixed n"
-    RANDOM_EXACT = "exact random evaluation"
     NUMERICAL = "verified numerically"
     UNDECIDED = "undecided"
     REFUTED = "refuted"

@@ -14,8 +14,11 @@ from derivations.choices import Picks, Scale
 from derivations.kernels import witness
 from derivations.order import Condition
 
+# What the coordinates of a point are multiplied by, most often 1.  Code has branches for exponents of
+# some tens and some hundreds, and for cotangents whose products would leave the range of float64.
 _SCALES = 1, 1, 1, 20, 400
 _COTANGENTS = 1, 1, 1, 2**600, sp.Rational(1, 2**600)
+_COTANGENT = "v"  # what the symbols of a cotangent begin with
 
 
 class Sample:
@@ -130,7 +133,7 @@ def _point(named: Sequence[sp.Symbol], number: int) -> dict[sp.Symbol, Any]:
     generator = random.Random(number)
     scale, other = generator.choice(_SCALES), generator.choice(_COTANGENTS)
     return {
-        s: (other if s.name[:1] == "v" else scale) * witness.coordinate(s, generator, number)
+        s: (other if s.name[:1] == _COTANGENT else scale) * witness.coordinate(s, generator, number)
         for s in named
     }
 

@@ -6,15 +6,15 @@ nowhere.  Rules only propose; `derivations.build.Builder` has the kernels check 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
-from derivations.calculus import depends, free_symbols, fresh_index, rename_free, unfold
+from derivations.calculus import depends, free_symbols, fresh_index, rename_free
 from derivations.language import OpaqueFunction, derivative, plus, times, total
-from derivations.records import Definition, Hypothesis
+from derivations.records import Hypothesis
 
 _Rewrite = Callable[[sp.Expr], sp.Expr | None]
 
@@ -292,51 +292,7 @@ def separate(index: sp.Symbol) -> Rule:
     return Rule(f"split the sum into i = {index} and i ≠ {index}", _of_sum(rewrite))
 
 
-# --- names, hypotheses, single replacements ------------------------------------------------------
-
-
-def unfolded(definition: Definition) -> Rule:
-    """Return the rule that writes a name out."""
-
-    def rewrite(node: sp.Expr) -> sp.Expr | None:
-        head = node.base if isinstance(node, sp.Indexed) else node
-        return unfold(node, definition) if head == definition.symbol else None
-
-    return Rule(f"definition {definition.text}", rewrite)
-
-
-def replaced(old: sp.Expr, new: sp.Expr, name: str) -> Rule:
-    """Return the rule that writes `new` for every `old`."""
-    return Rule(name, lambda node: new if node == old else None)
-
-
-def folded(definition: Definition, *places: Sequence[sp.Expr]) -> Rule:
-    """Return the rule that writes the name for its body, at the given indices (or at its own).
-
-    A product that contains all factors of the body is recognised too.
-    """
-    pairs = []
-    for place in places or (definition.indices,):
-        body = rename_free(definition.body, dict(zip(definition.indices, place, strict=True)))
-        name = definition.symbol[tuple(place)] if place else definition.symbol
-        pairs.append((body, name))
-
-    def rewrite(node: sp.Expr) -> sp.Expr | None:
-        for body, name in pairs:
-            if node == body:
-                return name
-            if node.is_Mul and body.is_Mul:
-                rest = list(node.args)
-                wanted = list(body.args)
-                if all(factor in rest for factor in wanted):
-                    for factor in wanted:
-                        rest.remove(factor)
-                    others = sp.Mul(*rest)
-                    again = _everywhere(others, rewrite)
-                    return name * (others if again is None else again)
-        return None
-
-    return Rule(f"definition {definition.text}", rewrite)
+# --- hypotheses ----------------------------------------------------------------------------------
 
 
 def use(hypothesis: Hypothesis, name: str = "") -> Rule:

@@ -38,7 +38,7 @@ _TRUST = (
 
 
 def render(found: Derived, form: str) -> str:
-    """Return a derived expression in one of ``text, markdown, latex, json, html``.
+    """Return a derived expression in one of `derivations.render.FORMATS`.
 
     Parameters
     ----------

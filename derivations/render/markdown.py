@@ -82,8 +82,7 @@ def _claim(c: ExaminedClaim, shown: set[str]) -> list[str]:
             "\n".join(
                 f"- `{x.case}`: {wording.figure(x.value_ulps)} ulp (value), "
                 f"{wording.figure(x.derivative_ulps)} ulp (derivative), numerical derivative "
-                "within "
-                f"{wording.figure(x.radii)} of its radius; gradcheck: "
+                f"within {wording.figure(x.radii)} of its radius; gradcheck: "
                 f"{wording.outcomes(x.outcomes)}"
                 for x in finding.confrontations
             )

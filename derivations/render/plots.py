@@ -66,8 +66,8 @@ def step_plot(curve: StepCurve) -> str:
     best = min(curve.errors)
     description = (
         f"The best fixed step reaches a relative error of {best:.1e}; gradcheck.differentiate has "
-        "an "
-        f"error of {curve.estimate_error:.1e} and states a radius of {curve.estimate_radius:.1e}."
+        f"an error of {curve.estimate_error:.1e} and states a radius of "
+        f"{curve.estimate_radius:.1e}."
     )
     body = (
         _grid(f, range(-15, 1, 3), range(-16, 1, 4))

@@ -22,14 +22,11 @@ MEANINGS: Mapping[Standing, str] = {
     Standing.PROVED_ALL_N: "an identity of finite sums of symbolic length: the normal form of the "
     "difference is zero, so it holds for every number of classes, samples and units",
     Standing.PROVED_REAL: "an identity of elementary functions: the difference is the zero "
-    "rational "
-    "function in independent generators, so it holds for all real arguments where both sides exist",
+    "rational function in independent generators, so it holds for all real arguments where both "
+    "sides exist",
     Standing.PROVED_CODE: "the formulas that the code computes, followed in exact real arithmetic "
-    "on "
-    "every branch, equal the derivative; rounding is not covered",
+    "on every branch, equal the derivative; rounding is not covered",
     Standing.PROVED_FIXED_N: "decided exactly, for the stated sizes or the stated point only",
-    Standing.RANDOM_EXACT: "exact evaluation at random points of a finite field; the stated chance "
-    "of error is not zero",
     Standing.NUMERICAL: "measured at the stated points, to the stated precision",
     Standing.UNDECIDED: "nothing was found out; this never counts as success",
     Standing.REFUTED: "a witness point was found where the statement is false",

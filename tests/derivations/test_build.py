@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import pytest
 import sympy as sp
 
-from derivations import activations, calculus, elementwise_losses, losses, softmaxes
+from derivations import activations, build, calculus, elementwise_losses, losses, softmaxes
 from derivations.build import Builder, StepError
 from derivations.kernels import sampling
 from derivations.language import (
@@ -163,6 +164,15 @@ def test_a_step_outside_of_the_class_is_undecided() -> None:
         selected.step("k need not be in 1 … n", z[k])
     with pytest.raises(StepError, match="cannot be evaluated"):
         Builder("kink", "", derivative(sp.Max(x, 0), x)).step("no", sp.Integer(1))
+
+
+def test_a_step_without_an_instance_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(self: object, residual: sp.Expr) -> Iterator[object]:
+        return iter(())
+
+    monkeypatch.setattr(build._Statement, "_instances", nothing)
+    with pytest.raises(StepError, match="undecided: it has no instance at small sizes"):
+        jacobian().step("Jacobian", y[i] * (delta(i, k) - y[k]))
 
 
 def test_what_holds_for_three_is_not_taken_for_every_n() -> None:

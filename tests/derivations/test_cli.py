@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,15 @@ def test_the_command_in_the_report_makes_it_again_and_names_no_path(
     assert str(made["seed"]) in made["command"]
     assert "secret" not in text
     capsys.readouterr()
+
+
+def test_the_command_in_the_report_is_quoted_for_a_shell(tables, capsys) -> None:
+    tables(claim("B3", PROVED), claim("B4", PROVED))
+    given = ["B[34]", "--format", "json", "--points", "3", "--seed", "1"]
+    main(given)
+    command = json.loads(capsys.readouterr().out)["provenance"]["command"]
+    assert command.startswith("python -m derivations 'B[34]' ")
+    assert shlex.split(command) == ["python", "-m", "derivations", *given]
 
 
 def test_seeds_are_fresh_unless_given(tables, capsys) -> None:

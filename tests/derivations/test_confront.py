@@ -137,6 +137,11 @@ def test_sizes_grow_from_one_to_the_bound(names) -> None:
         assert math.prod(drawn[-1].values()) >= 300 / 2 ** len(names)
 
 
+def test_a_single_point_is_not_the_trivial_one() -> None:
+    (sizes,) = confront.draw_sizes(("N", "n"), Plan(points=1), np.random.default_rng(0))
+    assert min(sizes.values()) > 1
+
+
 def test_nan_and_unfit_numbers_are_problems(make_point) -> None:
     for change in (
         {"value_ulps": math.nan},

@@ -208,13 +208,13 @@ def test_the_labels_weights_matter():
 def test_the_recursion_is_proved_with_each_activation_s_own_derivative(activation):
     """What the rows evaluate: Δ_1 with 1 − H² for tanh and with H(1 − H) for the sigmoid."""
     network = Network(2, activation)
-    gradient = network.of_output(1)
+    ranges = {r: N, j: network.widths[1]}
     assert networks.lemma(activation).standing is Standing.PROVED_ALL_N
     definitions = networks.with_loss(network)
-    slope = derivative(LOSS, gradient.entry)
-    right, wrong = (meaning(slope - q * gradient.result, definitions) for q in (1, 2))
-    assert indexed.prove_zero(right, gradient.ranges).proved
-    assert not indexed.prove_zero(wrong, gradient.ranges).proved
+    slope = derivative(LOSS, network.Z(1)[r, j])
+    right, wrong = (meaning(slope - q * network.Delta(1)[r, j], definitions) for q in (1, 2))
+    assert indexed.prove_zero(right, ranges).proved
+    assert not indexed.prove_zero(wrong, ranges).proved
 
 
 @pytest.mark.parametrize(

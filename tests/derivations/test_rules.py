@@ -14,7 +14,6 @@ from derivations.language import (
     Y,
     delta,
     derivative,
-    fraction,
     i,
     j,
     k,
@@ -25,10 +24,9 @@ from derivations.language import (
     times,
     total,
     x,
-    y,
     z,
 )
-from derivations.records import Definition, Hypothesis
+from derivations.records import Hypothesis
 from derivations.rules import Rule, RuleError
 
 S = total(sp.exp(z[j]), j, n)
@@ -162,18 +160,6 @@ def test_separating_a_term() -> None:
     assert prove_zero(after - total(z[i], i, n), {k: n})
 
 
-SOFTMAX = Definition(y, (i,), sp.exp(z[i]) / S, "y_i = e^{z_i}/S")
-
-
-def test_folding_and_unfolding_a_definition() -> None:
-    unfolded = rules.unfolded(SOFTMAX)(Y[k] * y[k])
-    assert unfolded == Y[k] * sp.exp(z[k]) / S
-    assert rules.folded(SOFTMAX, (k,))(unfolded) == Y[k] * y[k]
-    assert rules.folded(SOFTMAX)(fraction(SOFTMAX.body, 2)) == fraction(y[i], 2)
-    with pytest.raises(RuleError):
-        rules.folded(SOFTMAX, (k,))(sp.exp(z[i]) / S)
-
-
 def test_a_hypothesis_is_used_under_another_index_name_and_recorded() -> None:
     hypothesis = Hypothesis(total(Y[i], i, n), sp.Integer(1), "ΣY = 1")
     rule = rules.use(hypothesis)
@@ -187,8 +173,3 @@ def test_a_hypothesis_is_used_under_another_index_name_and_recorded() -> None:
 def test_rules_in_a_row_are_one_step() -> None:
     both = rules.then("exp of a sum", rules.LINEAR, rules.EXP)
     assert both(derivative(2 * sp.exp(x) + 1, x)) == 2 * sp.exp(x)
-
-
-def test_replacing_one_expression() -> None:
-    rule = rules.replaced(z[k], Y[k], "z is Y")
-    assert rule(z[k] + z[i]) == Y[k] + z[i]

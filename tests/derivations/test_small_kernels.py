@@ -11,6 +11,7 @@ import itertools
 import random
 import types
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -255,7 +256,7 @@ RENAMING_MUTANTS = {
     ),
     "the sign alone": (
         "return tuple(sorted(symbol.assumptions0.items()))",
-        "return ((str(symbol.is_positive), bool(symbol.is_real)),)",
+        "return (('positive', bool(symbol.is_positive)),)",
     ),
     "one name for each": ("_canonical(position, s) for position", "_canonical(0, s) for position"),
     "no role": ("(_kind(s), *(roles.of(s, e) for e in expressions))", "_kind(s)"),
