@@ -39,17 +39,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from gradcheck._batch import Batched
 from gradcheck._compare import (
     CLOSELY,
     GOAL,
-    SMALL,
-    ULPS,
     Comparison,
-    claim_eps,
-    claim_rounding,
     judged,
     norm,
     sharper,
@@ -63,8 +58,8 @@ from gradcheck._oracles import derivative
 from gradcheck._pairs import draw_steps, evaluate_along, evaluate_pairs
 from gradcheck._problem import Problem
 from gradcheck._report import WrongEntry
-from gradcheck._resolution import BARELY, size_of
 from gradcheck._search import outgrown, search
+from gradcheck._seen import Mask, Seen, Yardstick
 from gradcheck._singular import Found
 from gradcheck._together import Indices, first_look
 
@@ -75,12 +70,12 @@ _CHECK_STEP = 2.0**-17.3  # fine enough to see what coarse steps leap over
 _EXTRAPOLATED = 2.0**-6  # part of a Richardson correction that its error may be
 _GROWTH_SAFETY = 64.0
 _TRUNCATION_SHARE = 4.0  # of a pair's radius, rounding is this many times the truncation
+_FAR_STEP = 0.5
 _BENT = 2.0**-8  # a bend of this part of a slope may be a kink's
 _SUSPECTS = 64  # entries that are searched first where a direction disagrees and no pair does
 _AT_A_TIME = 256  # columns
 _SHOWN = 8
 _MOST_TOGETHER = 64  # entries at a kink that are looked at together
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +90,8 @@ class EntryResult:
         Entries that took more than a pair.
     resolution : float
         Largest part of an entry's size by which it could be wrong unseen; inf if some can't be told.
+    hidden, beneath
+        As in `Seen`.
     wrong : tuple of WrongEntry
         Worst first.
     columns : tuple of Comparison
@@ -110,6 +107,8 @@ class EntryResult:
     kinks: int
     searched: int
     resolution: float
+    hidden: int
+    beneath: float
     wrong: tuple[WrongEntry, ...]
     columns: tuple[Comparison, ...]
     why: str
@@ -168,7 +167,6 @@ class _Entries:
     ) -> None:
         self._problem = problem
         self._rtol = rtol
-        self._required = required
         self._workers = workers
         self._rng = np.random.default_rng(0) if rng is None else rng
         self._batch = batch
@@ -184,7 +182,7 @@ class _Entries:
                 d = self._along(i)
                 self._moves[i] = d.any()
                 self._claimed[:, i] = self._jacobian @ d
-        self._rounding = _rounding_of(problem, self._claimed)
+        self._yardstick = Yardstick(problem, self._claimed, required)
 
     def compare(self) -> EntryResult:
         """Run the stages."""
@@ -201,29 +199,41 @@ class _Entries:
         radius = rounding + _GROWTH_SAFETY * scales.growth[:, None] * step**2
         claimed = np.abs(self._claimed)
         radius += self._problem.arithmetic.inputs.eps / step * claimed  # x ± h·s is rounded
-        allowed = radius + self._rtol * claimed + self._rounding
-        natural = np.maximum(claimed, claimed.max(0, initial=0.0))
-        # an f that doesn't move has no other size than its own
-        still = (pairs.slope == 0) & (pairs.bend == 0) & (claimed == 0)
-        own = np.abs(self._problem.arithmetic.value)[:, None]
-        natural = np.where(still, np.maximum(natural, own), natural)
+        allowed = radius + self._rtol * claimed + self._yardstick.rounding
         typical = np.sqrt(np.mean(np.square(claimed), axis=1))[:, None]
         settled = np.abs(pairs.slope - self._claimed) <= allowed
-        settled &= np.abs(pairs.bend) <= 2 * rounding + _BENT * np.maximum(natural, typical)
-        settled &= radius <= self._required * natural
-        seen = settled & (natural > 0)
-        resolution = float(np.max((allowed + radius) / natural, where=seen, initial=0.0))
-        result = self._searched(~settled, natural, resolution, scales.comparison)
+        settled &= np.abs(pairs.bend) <= 2 * rounding + _BENT * np.maximum(claimed, typical)
+        settled &= self._yardstick.shows(radius)
+        settled &= ~self._moves_further_off(settled, scales.noise)
+        by_pairs = self._yardstick.seen_by_pairs(settled, radius, allowed)
+        result = self._searched(~settled, by_pairs, scales.comparison)
         at_a_kink = result.at_kinks and scales.comparison.found.interval is not None
         if result.wrong or scales.comparison.agrees or at_a_kink:
             return result
         # the claim is wrong by less than pairs see
         excess = np.nan_to_num(np.abs(pairs.slope - self._claimed) / allowed)
         first = excess >= np.sort(excess, axis=None)[-_SUSPECTS:][0]
-        result = self._searched(first, natural, resolution, scales.comparison)
+        result = self._searched(first, by_pairs, scales.comparison)
         if result.wrong:
             return result
-        return self._searched(np.full_like(settled, True), natural, 0.0, scales.comparison)
+        return self._searched(np.full_like(settled, True), Seen(), scales.comparison)
+
+    def _moves_further_off(self, settled: Mask, noise: Values) -> Mask:
+        """Whether inputs that no output is said to depend on move f at steps as large as they are.
+
+        They are moved all at once, and one by one if that shows something.
+        """
+        idle = np.all(settled, axis=0) & ~np.any(self._claimed, axis=0)
+        if not idle.any() or not self._free:
+            return np.broadcast_to(idle, settled.shape)
+        rounding = SIGMAS * math.sqrt(2) * noise
+        d = np.where(idle, self._sizes * signed(self._rng, self._sizes.shape), 0.0)
+        ups, downs = evaluate_along(self._problem, d, (_FAR_STEP,), self._batch)
+        if np.all(np.abs(ups - downs) <= rounding):
+            return np.zeros_like(settled)
+        step = np.where(idle, _FAR_STEP, math.nan)
+        pairs = evaluate_pairs(self._problem, self._sizes, step, self._workers, self._batch)
+        return np.asarray(idle & ~(np.abs(pairs.slope) <= rounding[:, None] / (2 * _FAR_STEP)))
 
     # -- the direction ---------------------------------------------------------------------------
 
@@ -334,9 +344,7 @@ class _Entries:
 
     # -- searches --------------------------------------------------------------------------------
 
-    def _searched(
-        self, wanted: Mask, natural: Values, resolution: float, direction: Comparison
-    ) -> EntryResult:
+    def _searched(self, wanted: Mask, seen: Seen, direction: Comparison) -> EntryResult:
         wrong: list[tuple[float, WrongEntry]] = []
         shown: list[Comparison] = []
         kinks = 0
@@ -345,10 +353,6 @@ class _Entries:
         for i, line in self._walked(wanted):
             for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
                 c = self._compared(line, i, j)
-                size = self._size(i, j, c, float(natural[j, i]))
-                if c.agrees and c.found.interval is None and self._is_dull(line, j, c, size):
-                    c = self._sharper(line, i, j, c)
-                    size = self._size(i, j, c, float(natural[j, i]))
                 if not c.agrees:
                     wrong.append((c.excess, self._wrong_entry(i, j, c)))
                     shown = sorted([*shown, c], key=lambda c: -c.excess)[:_SHOWN]
@@ -356,11 +360,10 @@ class _Entries:
                     kinks += 1
                     if len(bent) < _MOST_TOGETHER:
                         bent[i] = c.direction
-                elif not c.found.radius <= size * (BARELY if c.found.vanishes else self._required):
-                    if c.found.reason != "constant" or c.claimed != 0:
-                        unresolved[c.found.reason] += 1
-                elif size > 0:
-                    resolution = max(resolution, c.missed / size)
+                elif (entry := self._yardstick.seen_in(j, c)) is not None:
+                    seen = seen.beside(entry)
+                else:
+                    unresolved[c.found.reason] += 1
             self._problem.calls.calls += line.counter.calls
             self._problem.calls.error = line.counter.error or self._problem.calls.error
         wrong.sort(key=lambda item: -item[0])
@@ -374,7 +377,9 @@ class _Entries:
             kinks=kinks,
             searched=int(np.count_nonzero(wanted & self._moves)),
             # zero where no entry says anything
-            resolution=math.inf if unresolved else resolution or math.inf,
+            resolution=math.inf if unresolved else seen.resolution or math.inf,
+            hidden=seen.hidden,
+            beneath=seen.beneath,
             wrong=tuple(entry for _, entry in wrong),
             columns=(direction, *shown),
             why=max(unresolved, key=unresolved.__getitem__, default=""),
@@ -396,28 +401,23 @@ class _Entries:
 
     def _compared(self, line: Line, i: int, j: int) -> Comparison:
         c = self._judged(i, j, derivative(Component(line, j), GOAL))
-        return self._judged(i, j, derivative(Component(line, j), CLOSELY)) if c.slight else c
+        if c.slight:
+            return self._judged(i, j, derivative(Component(line, j), CLOSELY))
+        if c.agrees and c.found.interval is None and self._is_dull(line, j, c):
+            # steps as small as they have to be for what is claimed
+            found = sharper(Component(replace(line, noise=0.0), j), c)
+            return c if found is None else self._judged(i, j, found)
+        return c
 
-    def _is_dull(self, line: Line, j: int, c: Comparison, size: float) -> bool:
+    def _is_dull(self, line: Line, j: int, c: Comparison) -> bool:
         """Whether the steps were too large for what is claimed."""
-        if c.found.radius > self._required * size:
+        if self._yardstick.seen_in(j, c) is None:
             return True
         return c.may_be_zero and outgrown(Component(line, j), c.found.size)
 
-    def _sharper(self, line: Line, i: int, j: int, c: Comparison) -> Comparison:
-        """Compare again with steps as small as they have to be for what is claimed."""
-        found = sharper(Component(replace(line, noise=0.0), j), c)
-        return c if found is None else self._judged(i, j, found)
-
-    def _size(self, i: int, j: int, c: Comparison, natural: float) -> float:
-        """Return what an entry's error is relative to; of one that is a rounded zero, its output's largest."""
-        if abs(c.claimed) <= self._rounding[j, i]:
-            natural = max(natural, float(np.max(np.abs(self._claimed[j]))))
-        return max(natural, abs(c.found.value), size_of(self._problem, c))
-
     def _judged(self, i: int, j: int, found: Found) -> Comparison:
         claimed = float(self._claimed[j, i])
-        slack = self._rtol * abs(claimed) + float(self._rounding[j, i])
+        slack = self._rtol * abs(claimed) + float(self._yardstick.rounding[j, i])
         found = found.at_the_scale_of(claimed, slack)
         allowed = found.radius + slack
         return Comparison(
@@ -446,20 +446,6 @@ class _Entries:
             radius=c.found.radius / size,
             part=problem.inputs.layout.part(i),
         )
-
-
-def _rounding_of(problem: Problem, claimed: Array) -> Array:
-    """Return what right entries may be off by, because larger ones were rounded on the way.
-
-    In arithmetic coarser than the one that f is looked at in that may be any entry, and the larger
-    ones another output's: a slope of 1 − tanh² near zero is what is left of one.
-    """
-    sizes, entries = np.array([norm(row) for row in claimed])[:, None], np.abs(claimed)
-    rounding = np.where(entries < SMALL * sizes, claim_rounding(problem, 1.0) * sizes, 0.0)
-    eps = claim_eps(problem)
-    if eps > problem.arithmetic.eps:
-        np.maximum(rounding, ULPS * eps * np.max(entries, initial=0.0), out=rounding)
-    return rounding
 
 
 def _walk(line: Line, rows: Indices) -> None:

@@ -212,8 +212,7 @@ class Examination:
             return verdicts.unresolved_entries(
                 result.unresolved, result.total, result.why, result.resolution
             )
-        verdict = verdicts.agreement_in_every_entry(result.total, result.kinks, result.resolution)
-        return self._passing(verdict, witnessed)
+        return self._passing(verdicts.agreement_in_every_entry(result), witnessed)
 
     def _fast_verdict(self) -> Verdict:
         witnessed = self._begin()

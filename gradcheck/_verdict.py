@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradcheck._compare import Comparison
+from gradcheck._entries import EntryResult
 from gradcheck._locate import Located
 from gradcheck._report import Diagnosis, Outcome, Reason, WrongEntry, number
 
@@ -50,11 +51,18 @@ def agreement(directions: int, kinks: int, resolution: float) -> Verdict:
     return Verdict(Outcome.PASS, Reason.AGREEMENT, message, resolution)
 
 
-def agreement_in_every_entry(total: int, kinks: int, resolution: float) -> Verdict:
-    """Say that every entry agrees by itself."""
-    reason = Reason.KINK if kinks else Reason.AGREEMENT
-    message = f"all {total} entries agree" + (f", {kinks} at kinks" if kinks else "")
-    return Verdict(Outcome.PASS, reason, message, resolution)
+def agreement_in_every_entry(result: EntryResult) -> Verdict:
+    """Say that every entry agrees by itself, and how many of them rounding hides."""
+    reason = Reason.KINK if result.kinks else Reason.AGREEMENT
+    message = f"all {result.total} entries agree"
+    if result.kinks:
+        message += f", {result.kinks} at kinks"
+    if result.hidden:
+        message += (
+            f"; rounding hides {result.hidden} of them, in which an error of {result.beneath:.1e} of the "
+            "largest entry would have been seen"
+        )
+    return Verdict(Outcome.PASS, reason, message, result.resolution)
 
 
 def constant(comparisons: Sequence[Comparison], resolution: float) -> Verdict:

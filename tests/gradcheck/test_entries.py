@@ -1,5 +1,6 @@
 """``mode="full"``: one pair of evaluations an entry, and a search wherever that isn't enough."""
 
+import re
 import threading
 import time
 import warnings
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import Domain, Interval, Outcome, Reason, Simplex, _entries, _pairs, check
+from gradcheck import Domain, Interval, Outcome, Reason, Report, Simplex, _entries, _pairs, check
 from gradcheck._batch import Batched, NotBatchedError, must_keep_rows_apart
 from gradcheck._compare import Comparison, claim_rtol, judged
 from gradcheck._entries import EntryResult, compare_every_entry
@@ -224,7 +225,7 @@ def test_entries_that_f_does_not_depend_on() -> None:
         rng=0,
     )
     assert report.outcome is Outcome.PASS
-    assert report.evaluations == 80 + 8
+    assert report.evaluations == 80 + 10  # a pair moves all unused ones together, far
 
 
 def test_noise_beyond_arithmetic_is_measured() -> None:
@@ -390,3 +391,133 @@ def test_what_a_failure_would_have_seen_holds_for_every_entry() -> None:
     assert report.outcome is Outcome.FAIL
     unseen = [e for k, e in enumerate(off) if k not in {w.index[0] for w in report.wrong_entries}]
     assert max(map(abs, unseen)) < report.resolution
+
+
+# -- entries beside far larger ones ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1.5, 1.01])
+@pytest.mark.parametrize("power", [2, 4])
+def test_a_wrong_entry_beside_far_larger_ones(power: int, factor: float) -> None:
+    """Where the complex step shows it, and where no pair of steps moves f at all (a claim of zero)."""
+    x = np.array([1e3, 1.0, 0.3])
+    report = check(
+        lambda x: np.sum(x**power),
+        x,
+        grad=lambda x: power * x ** (power - 1) * np.array([1.0, factor, 1.0]),
+        mode="full",
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL
+    assert report.wrong_entries[0].index == (1,)
+
+
+def test_a_wrong_entry_that_larger_steps_show_in_real_numbers() -> None:
+    def f(x: np.ndarray) -> float:
+        return float(np.sum(np.asarray(x, dtype=np.float64) ** 4))
+
+    x = np.array([1e3, 1.0, 2.0])
+    report = check(f, x, grad=lambda x: 4 * x**3 * np.array([1.0, 0.0, 1.0]), mode="full", rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert report.wrong_entries[0].index == (1,)
+
+
+def test_entries_hidden_by_rounding_are_counted() -> None:
+    x = np.array([1e4, 1.0, 1e-5])
+
+    def f(x: np.ndarray) -> float:
+        return float(np.sum(np.asarray(x, dtype=np.float64) ** 4))
+
+    for factor in (1.0, -1.0):
+        report = check(
+            f,
+            x,
+            grad=lambda x, factor=factor: 4 * x**3 * np.array([1.0, 1.0, factor]),
+            mode="full",
+            rng=0,
+        )
+        assert report.outcome is Outcome.PASS
+        assert hidden(report) == (2, pytest.approx(0, abs=1e-10))
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 10.0])
+def test_where_rounding_hides_everything_nothing_can_be_told(factor: float) -> None:
+    x = np.array([3e-9, -1e-9, 2e-9])
+    report = check(
+        lambda x: 1.0 + np.sum(np.cos(x)),
+        x,
+        grad=lambda x: -factor * np.sin(x),
+        mode="full",
+        rng=0,
+    )
+    assert report.outcome is Outcome.INCONCLUSIVE
+
+
+def test_entries_of_outputs_in_far_smaller_units() -> None:
+    """Each is measured by the largest of its own output."""
+    rng = np.random.default_rng(0)
+    units = np.array([5e-5, 0.3, 6e5, 3e-4])
+    a = rng.standard_normal((4, 6))
+    x = np.array([-1.7e-6, -2.2e-4, -1.3e-6, 1.2e-7, -3.6e-4, 1.8e-6])
+
+    def jac(x: np.ndarray, factor: float) -> np.ndarray:
+        out = (units * np.cos(a @ x))[:, None] * a
+        out[3, 3] *= factor
+        return np.asarray(out)
+
+    for factor, outcome in ((1.0, Outcome.PASS), (-1.0, Outcome.FAIL), (1.1, Outcome.FAIL)):
+        report = check(
+            lambda x: units * (1e6 + np.sin(a @ x)),
+            x,
+            jac=lambda x, factor=factor: jac(x, factor),
+            mode="full",
+            rng=0,
+        )
+        assert report.outcome is outcome, str(report)
+
+
+def test_a_small_row_in_float32_is_said_to_be_hidden() -> None:
+    x = np.array([0.3], np.float32)
+    units = np.array([1.0, 1e5], np.float32)
+    for factor, outcome in ((1.0, Outcome.PASS), (1.025, Outcome.PASS), (2.0, Outcome.FAIL)):
+        report = check(
+            lambda x: units * np.sin(x[0]),
+            x,
+            jac=lambda x, factor=factor: (units * np.cos(x[0]) * np.array([factor, 1], np.float32))[
+                :, None
+            ],
+            mode="full",
+            rng=0,
+        )
+        assert report.outcome is outcome, str(report)
+        assert not report or hidden(report) == (1, pytest.approx(0, abs=1e-4))
+
+
+def hidden(report: Report) -> tuple[int, float]:
+    """Return how many entries rounding is said to hide, and what would have been seen in them."""
+    found = re.search(
+        r"rounding hides (\d+) of them, in which an error of (\S+) of", report.message
+    )
+    assert found, report.message
+    return int(found[1]), float(found[2])
+
+
+def test_small_entries_in_float32_that_pairs_settle_are_said_to_be_hidden() -> None:
+    x = np.array([0.3, 0.4, 0.5], np.float32)
+    units = np.array([1.0, 1e4, 2e4], np.float32)
+    report = check(
+        lambda x: np.sum(units * np.sin(x)), x, grad=lambda x: units * np.cos(x), mode="full", rng=0
+    )
+    assert report.outcome is Outcome.PASS
+    assert hidden(report) == (1, pytest.approx(0, abs=1e-4))
+    assert report.resolution < 1e-4
+
+
+def test_half_precision_is_not_asked_for_more_than_it_has() -> None:
+    x = np.linspace(-1, 1, 6).astype(np.float16)
+    report = check(
+        lambda x: np.sum(x * x), x, grad=lambda x: (2 * x).astype(np.float16), mode="full", rng=0
+    )
+    assert report.outcome is Outcome.PASS
+    assert report.resolution < 0.1
+    assert "hides 6" not in report.message
