@@ -44,7 +44,6 @@ class Batched:
 
     def __init__(self, f: Callable[[Any], Any]) -> None:
         self._f = f
-        self.calls = 0
 
     def one(self, x: Any) -> Any:
         """Return f at a single point."""
@@ -57,7 +56,6 @@ class Batched:
     def rows(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return f at the points that an array holds along its first axis."""
         count = len(x)
-        self.calls += 1
         y = as_array(self._f(x), "f must return real numbers; its value")
         if y.ndim == 0 or len(y) != count:
             raise NotBatchedError(

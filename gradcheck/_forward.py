@@ -1,12 +1,12 @@
 """A function at a point, in flat coordinates: its values, and the curves through the point that it is probed along.
 
-Every call of f goes through here and is counted.
+Every call of f at a single point is made here, or by a line that is made here, and is counted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +122,30 @@ class Forward:
     def again(self) -> Array:
         """Evaluate f at x once more."""
         return self._flat_output(self._call(self.inputs.original()))
+
+    def values_at(self, points: Iterable[tuple[Any, ...]]) -> Array:
+        """Evaluate f at points, which are given as its arguments; return a row for each.
+
+        A row is NaN where f raises, or returns something else than at x.  Several threads may call
+        this at once; each has its own NumPy error state.
+        """
+        f, single = self._f, self.outputs.size == 1
+        values: list[Any] = []
+        for args in points:
+            try:
+                y = f(*args)
+                # a float is a result as it stands; of an array a copy is taken, since f may reuse it
+                values.append(
+                    y if single and isinstance(y, float) else self._sized(self._flat_output(y))
+                )
+            except Exception as error:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
+                self.calls.error = f"{type(error).__name__}: {error}"
+                values.append(math.nan)  # for as many values as f returns
+        self.calls.add(len(values))
+        rows = np.empty((len(values), self.outputs.size))
+        for row, value in zip(rows, values, strict=True):
+            row[:] = value
+        return rows
 
     @property
     def scalar(self) -> bool:

@@ -1,23 +1,75 @@
 """A function along a line: φ(t) = f(x + t·d), evaluated on a ladder of symmetric steps.
 
-Every evaluation of the user's function that the estimator makes goes through here: it is counted,
-cached, kept inside the declared domain, given a fresh array each time, and turned into NaN where
-the function raises.
+Every evaluation along a line goes through here: it is counted, cached, kept inside the declared
+domain, given a fresh array each time, and turned into NaN where the function raises.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
+
+
+class _Here(threading.local):
+    """What holds for the warnings of one thread."""
+
+    refuses_to_discard = False
+
+
+class _Silence:
+    """Silences warnings while any thread is inside: the first one in does it, the last one out undoes it.
+
+    Their filters are those of the whole process.  Were each thread to put back the ones that it
+    had found, as `warnings.catch_warnings` does, a thread could put back the silence of another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.showwarning = _heard
+            if warnings.filters[:2] != _FILTERS:  # f may have set its own around a check inside it
+                for action, category in _ACTIONS:
+                    warnings.simplefilter(action, category)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._before.__exit__(None, None, None)
+
+
+# A filter has no notion of threads, but what shows a warning runs in the one that gave it.
+_ACTIONS: tuple[tuple[Literal["ignore", "always"], type[Warning]], ...] = (
+    ("ignore", Warning),
+    ("always", np.exceptions.ComplexWarning),
+)
+_FILTERS = [(action, None, category, None, 0) for action, category in reversed(_ACTIONS)]
+_here = _Here()
+_silence = _Silence()
+
+
+def _heard(message: Warning | str, *_: object, **__: object) -> None:
+    """Stand in for `warnings.showwarning`: a thread that refuses to lose imaginary parts hears of it."""
+    if _here.refuses_to_discard and isinstance(message, np.exceptions.ComplexWarning):
+        raise message
 
 
 @contextmanager
@@ -26,9 +78,20 @@ def quiet() -> Iterator[None]:
 
     Entered once around a whole estimation: it costs as much as a small function.
     """
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with np.errstate(all="ignore"), _silence:
         yield
+
+
+@contextmanager
+def _no_discarding() -> Iterator[None]:
+    """Make NumPy raise where an imaginary part would be lost, in this thread alone."""
+    before = _here.refuses_to_discard
+    with _silence:
+        _here.refuses_to_discard = True
+        try:
+            yield
+        finally:
+            _here.refuses_to_discard = before
 
 
 @dataclass(slots=True)
@@ -37,6 +100,12 @@ class Counter:
 
     calls: int = 0
     error: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add(self, calls: int) -> None:
+        """Count calls that several threads may have made at the same time."""
+        with self._lock:
+            self.calls += calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +196,7 @@ class Line:
     ) -> npt.NDArray[Any] | None:
         self.counter.calls += 1
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            with _no_discarding():
                 return extended(t)
         except Exception:  # noqa: BLE001 -- most functions take real numbers only, and say so in any way
             return None

@@ -7,7 +7,7 @@ of x happens between two calls of f.  Every call gets an array of its own that n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +69,6 @@ def evaluate_pairs(
         double = 2 * step[block][:, None]
         slope[:, block] = ((values[0::2] - values[1::2]) / double).T
         bend[:, block] = ((up + down) / double).T
-    problem.calls.calls += 2 * inputs.size
     return Pairs(step, slope, bend)
 
 
@@ -87,14 +86,12 @@ def evaluate_along(
     move = inputs.mover(direction)
     places = [move(t) for h in steps for t in (h, -h)]
     if batch is None:
-        values = np.array([_one(problem, args) for args in places])
+        values = problem.values_at(places)
     else:
         values = _at_once(problem, batch, np.stack([args[0] for args in places]))
-        alone = _one(problem, places[-1])
+        alone = problem.values_at(places[-1:])
         origin = problem.arithmetic.value
-        must_keep_rows_apart(values[-1:], alone[None], origin, problem.arithmetic.eps)
-        problem.calls.calls += 1
-    problem.calls.calls += len(places)
+        must_keep_rows_apart(values[-1:], alone, origin, problem.arithmetic.eps)
     return values[0::2], values[1::2]
 
 
@@ -124,23 +121,21 @@ def _evaluator(
     if batch is not None:
         return lambda block: _at_once(problem, batch, _points(x, sizes, step, block))
     if plain and x.flags.c_contiguous:
-        return lambda block: _one_by_one(problem, _each_point(x, sizes, step, block))
+        return lambda block: problem.values_at(_each_point(x, sizes, step, block))
 
-    def general(block: Array) -> Values:
-        values = []
+    def moved(block: Array) -> Iterator[tuple[Any, ...]]:
         for i in block:
             d = np.zeros_like(sizes)
             d[i] = sizes[i]
             move = arithmetic.mover(d)
-            values += [_one(problem, move(float(t))) for t in (step[i], -step[i])]
-        return np.array(values)
+            yield from (move(float(t)) for t in (step[i], -step[i]))
 
-    return general
+    return lambda block: problem.values_at(moved(block))
 
 
 def _each_point(
     x: npt.NDArray[Any], sizes: Values, step: Values, block: Array
-) -> Iterator[npt.NDArray[Any]]:
+) -> Iterator[tuple[npt.NDArray[Any]]]:
     # Copies one by one are made in memory that the last call has just left: a block of them would
     # push x out of the cache.
     at, moved = x.reshape(-1)[block], step[block] * sizes[block]
@@ -150,7 +145,7 @@ def _each_point(
         for value in (up, down):
             point = x.copy()
             point.reshape(-1)[i] = value
-            yield point
+            yield (point,)
 
 
 def _points(x: npt.NDArray[Any], sizes: Values, step: Values, block: Array) -> npt.NDArray[Any]:
@@ -162,50 +157,16 @@ def _points(x: npt.NDArray[Any], sizes: Values, step: Values, block: Array) -> n
     return rows.reshape(-1, *x.shape)
 
 
-def _one_by_one(problem: Problem, points: Iterable[npt.NDArray[Any]]) -> Values:
-    f = problem._f
-    values: list[Any] = []
-    for point in points:
-        try:
-            y = f(point)
-        except Exception as error:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
-            problem.calls.error = f"{type(error).__name__}: {error}"
-            y = math.nan
-        # a float is a result as it stands; of an array a copy is taken, since f may reuse it
-        values.append(y if isinstance(y, float) else _flat(problem, y))
-    rows = np.empty((len(values), problem.outputs.size))
-    for row, value in zip(rows, values, strict=True):
-        row[:] = value  # a NaN stands for as many as f returns
-    return rows
-
-
-def _one(problem: Problem, args: tuple[Any, ...]) -> Values:
-    try:
-        y = problem._f(*args)
-    except Exception as error:  # noqa: BLE001 -- as above
-        problem.calls.error = f"{type(error).__name__}: {error}"
-        return np.full(problem.outputs.size, math.nan)
-    return _flat(problem, y)
-
-
-def _flat(problem: Problem, y: Any) -> Values:
-    """Return f's values flat, or NaN where they aren't as many as at x, or no numbers."""
-    try:
-        return problem._sized(problem._flat_output(y))
-    except (TypeError, ValueError) as error:
-        problem.calls.error = f"{type(error).__name__}: {error}"
-        return np.full(problem.outputs.size, math.nan)
-
-
 def _at_once(problem: Problem, batch: Batched, points: npt.NDArray[Any]) -> Values:
+    problem.calls.add(len(points))
     try:
         y = np.array(
             numeric(batch.rows(points)), dtype=np.float64
         )  # a copy: f may reuse its buffer
     except NotBatchedError:
         raise
-    except Exception:  # noqa: BLE001 -- as above; one by one it is seen which point it is
-        return _one_by_one(problem, points)
-    if y.size != len(points) * problem.outputs.size:
-        return _one_by_one(problem, points)
+    except Exception:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
+        y = np.zeros(0)
+    if y.size != len(points) * problem.outputs.size:  # one by one it is seen which point it is
+        return problem.values_at((point,) for point in points)
     return y.reshape(len(points), problem.outputs.size)
