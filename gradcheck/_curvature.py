@@ -55,6 +55,7 @@ _MODEL = 3.0  # modelled rounding is half an ulp; few computations stay below th
 _UNEVEN_SAFETY = 1.5
 _GROWING = 5  # rungs on which C grows before it counts as unbounded
 _POWER = 0.2  # … with this power of 1/h at least
+_SMALLEST = math.ulp(0.0)
 _TINY = 2.0**-60  # of the natural step: no truncation is left, and no underflow near
 _BESIDE = 2.0  # upper bound of a deviation over the largest of a few samples
 
@@ -87,6 +88,11 @@ class _Window:
                 for k, (a, b) in enumerate(pairwise(column))
             ]
         return column[0]
+
+
+def _over_square(a: float, h: float) -> float:
+    """Return a/h², for steps whose squares leave the range of floats, too."""
+    return a / h / h
 
 
 def _weights(width: int, ratio: int) -> list[Fraction]:
@@ -169,8 +175,11 @@ def _constant(c: Component, first: Found) -> Found:
     stair = 0.0
     if moved and not is_on_a_plateau(c):
         stair = min(max(abs(r.plus - c.origin), abs(r.minus - c.origin)) for r in moved)
-    noise, natural = max(first.noise, stair), abs(c.origin) / c.line.unit**2
-    return Found(0.0, 2 * noise / first.step**2, "constant", noise, first.step, natural)
+    noise, natural = max(first.noise, stair), _over_square(abs(c.origin), c.line.unit)
+    radius = _over_square(
+        2 * max(noise, _SMALLEST), first.step
+    )  # φ may have fallen below all floats
+    return Found(0.0, radius, "constant", noise, first.step, natural)
 
 
 def _found(c: Component, w: _Window, reason: str, noise: float) -> Found:
@@ -242,7 +251,7 @@ def _noise_beside(c: Component, w: _Window) -> float:
     """Return φ's noise as rungs finer than a window show it: their distance from its polynomial."""
     known = (c.rungs[k] for k in c.known() if k >= w.start + WIDTH)
     finer = [r for r in known if not r.flat]
-    apart = (max(abs(_bent(r) - w.at(r.step)) - w.truncation, 0.0) * r.step**2 for r in finer)
+    apart = (max(abs(_bent(r) - w.at(r.step)) - w.truncation, 0.0) * r.step * r.step for r in finer)
     return _BESIDE * max(apart, default=0.0) / _C_NOISE
 
 
@@ -252,9 +261,8 @@ def _window(c: Component, start: int, noise: float) -> _Window | None:
     if not all(r.finite for r in rungs):
         return None
     noise = _noise_in(c, rungs, noise)
-    h = rungs[0].step
     bent = [_bent(r) for r in rungs]
-    rounding = SIGMAS * noise * _CENTRAL_GAIN / h**2
+    rounding = _over_square(SIGMAS * noise * _CENTRAL_GAIN, rungs[0].step)
     value, corrections = extrapolate(bent, ratio=4)
     uneven = _unevenness(c, start)
     if not math.isfinite(value + uneven) or not converges(bent, 2.5, rounding / 2):
@@ -355,7 +363,9 @@ def _diverges(c: Component, noise: float) -> bool:
     """Whether C keeps growing with a power of 1/h, down to where noise drowns it."""
     rungs = [c.rungs[k] for k in c.known()]
     drowned = 2 * SIGMAS * _C_NOISE
-    seen = [r for r in rungs if abs(_bent(r)) * r.step**2 > drowned * _noise_in(c, [r], noise)]
+    seen = [
+        r for r in rungs if abs(_bent(r)) * r.step * r.step > drowned * _noise_in(c, [r], noise)
+    ]
     seen = seen[-_GROWING:]
     return len(seen) == _GROWING and all(
         abs(_bent(b)) > abs(_bent(a)) * (a.step / b.step) ** _POWER for a, b in pairwise(seen)
@@ -388,7 +398,7 @@ def _one_sided(c: Component, side: int, start: int, noise: float) -> _Window | N
     bent = [side * 4 * (a - b) / h for a, b, h in zip(slopes, slopes[1:], steps, strict=False)]
     # the slope at a step is that of the chord and as much again at most, or φ isn't smooth there
     noise = _grown(c, max(map(abs, values)), 2 * max(map(abs, slopes)), noise)
-    rounding = SIGMAS * noise * _ONE_SIDED_GAIN / steps[0] ** 2
+    rounding = _over_square(SIGMAS * noise * _ONE_SIDED_GAIN, steps[0])
     value, corrections = extrapolate(bent, ratio=2)
     if not math.isfinite(value) or not converges(bent, 1.5, rounding / 2):
         return None

@@ -16,6 +16,7 @@ from gradcheck._inputs import Inputs
 from gradcheck._ladder import Component
 from gradcheck._line import quiet
 from gradcheck._numbers import NotANumberError, as_array, is_real, kind_of, real_array
+from gradcheck._options import is_number
 from gradcheck._oracles import derivative
 from gradcheck._search import Goal
 from gradcheck._singular import Found
@@ -122,10 +123,11 @@ def differentiate(
     Raises
     ------
     TypeError
-        If f isn't callable, or x or f's values aren't real numbers.
+        If f isn't callable, or x, `rtol` or f's values aren't real numbers.
     ValueError
         If x isn't finite or not in the domain, the direction's shape isn't x's, the direction is
-        zero, or x is an array and no direction is given.
+        zero or too large for x's dtype, x is an array and no direction is given, or `rtol` isn't
+        positive.
 
     Examples
     --------
@@ -138,8 +140,7 @@ def differentiate(
     ('kink', (-1.0, 1.0))
     """
     forward = at_point(f, x, domain=domain)
-    if not rtol > 0:
-        raise ValueError(f"rtol must be positive, got {rtol!r}")
+    must_be_positive(rtol)
     along = direction_in(forward, direction)
     with quiet():
         forward.begin()
@@ -148,6 +149,14 @@ def differentiate(
         goal = Goal(rtol)
         found = [derivative(Component(line, i), goal) for i in range(line.origin.size)]
     return assemble(forward, found)
+
+
+def must_be_positive(rtol: Any) -> None:
+    """Raise a ``TypeError`` or a ``ValueError`` unless `rtol` is a positive number."""
+    if not is_number(rtol):
+        raise TypeError(f"rtol must be a positive number, got {rtol!r:.80}")
+    if not rtol > 0:
+        raise ValueError(f"rtol must be positive, got {rtol!r}")
 
 
 def assemble(forward: Forward, found: list[Found]) -> Estimate:
@@ -219,9 +228,13 @@ def direction_in(forward: Forward, direction: Any) -> Array:
                 "(direction=, an array of that shape)"
             )
         return np.ones(1)
-    along = real_array(direction, "direction").astype(point.dtype)
+    along = real_array(direction, "direction")
     if along.shape != point.shape:
         raise ValueError(f"direction has shape {along.shape}, x has shape {point.shape}")
-    if not np.any(along):
+    with np.errstate(over="ignore"):
+        coarse = along.astype(point.dtype)  # what an f that takes no float64 moves along
+    if not np.any(coarse):
         raise ValueError("direction is zero: there is nothing to differentiate along")
+    if not np.all(np.isfinite(coarse)):
+        raise ValueError(f"direction is too large for x's dtype {point.dtype}")
     return forward.inputs.layout.flatten([along])

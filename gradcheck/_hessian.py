@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck._curvature import second_derivative
+from gradcheck._directions import unit_vector
 from gradcheck._domain import Array, Domain
-from gradcheck._estimate import Estimate, assemble, at_point, direction_in
+from gradcheck._estimate import Estimate, assemble, at_point, direction_in, must_be_positive
 from gradcheck._forward import Forward
 from gradcheck._ladder import Component
 from gradcheck._line import quiet
@@ -70,10 +71,11 @@ def curvature(
     Raises
     ------
     TypeError
-        If f isn't callable, or x or f's values aren't real numbers.
+        If f isn't callable, or x, `rtol` or f's values aren't real numbers.
     ValueError
         If x isn't finite or not in the domain, the direction's shape isn't x's, the direction is
-        zero, or x is an array and no direction is given.
+        zero or too large for x's dtype, x is an array and no direction is given, or `rtol` isn't
+        positive.
 
     Examples
     --------
@@ -140,10 +142,11 @@ def hessian_vector(
     Raises
     ------
     TypeError
-        If f isn't callable, or x, v or f's values aren't real numbers.
+        If f isn't callable, or x, v, `rtol` or f's values aren't real numbers.
     ValueError
         If f doesn't return a scalar, x isn't finite or not in the domain, v's shape isn't x's, v is
-        zero, or the entries of x can't move alone in the domain.
+        zero or too large for x's dtype, `rtol` isn't positive, or the entries of x can't move alone
+        in the domain.
 
     Examples
     --------
@@ -158,8 +161,7 @@ def hessian_vector(
     forward = _looked_at(f, x, domain, rtol)
     along = direction_in(forward, v)
     (point,) = forward.inputs.point
-    axes = np.eye(along.size)
-    if not all(np.array_equal(forward.inputs.tangent(axis), axis) for axis in axes):
+    if not all(np.array_equal(forward.inputs.tangent(e), e) for e in _axes(along.size)):
         raise ValueError(
             f"a single entry of x can't move alone in {domain}, so that the Hessian's entries mean "
             "nothing there; take `curvature` along directions that stay inside"
@@ -173,7 +175,7 @@ def hessian_vector(
                 "say which function of it is meant, its sum for example"
             )
         forward.seek_float64()
-        found = [bilinear(forward, axis, along, Goal(rtol)) for axis in axes]
+        found = [bilinear(forward, e, along, Goal(rtol)) for e in _axes(along.size)]
     worst = max(found, key=lambda r: r.radius)
     value, radius = (
         np.array([getattr(r, name) for r in found]).reshape(point.shape)
@@ -190,9 +192,13 @@ def hessian_vector(
 
 def _looked_at(f: Callable[[Any], Any], x: Any, domain: Domain | None, rtol: float) -> Forward:
     forward = at_point(f, x, domain=domain)
-    if not rtol > 0:
-        raise ValueError(f"rtol must be positive, got {rtol!r}")
+    must_be_positive(rtol)
     return forward
+
+
+def _axes(size: int) -> Iterator[Array]:
+    """Yield the unit vectors one at a time: together they take as much memory as the Hessian."""
+    return (unit_vector(size, i) for i in range(size))
 
 
 def _unit(forward: Forward, direction: Array) -> float:

@@ -198,7 +198,7 @@ def _spread(c: Component, t: Values, coefficients: int) -> float | None:
 
 def _imaginary_slope(c: Component, t: float, h: float) -> float | None:
     """Im φ(t + ih)/h, or None where f doesn't take complex numbers or says something else there."""
-    y = c.line.beyond(complex(t, h))
+    y = c.line.beyond(complex(t, h)) if h else None  # next to zero it underflows
     if y is None or y.dtype.kind != "c":
         return None
     return float(y[c.index].imag) / h
@@ -262,8 +262,9 @@ def _adds_up(c: Component, found: Found, scale: float) -> bool:
     analytic.
     """
     tiny = c.line.unit * 2.0**-_TINY
-    slopes = [_imaginary_slope(c, scale * place, tiny) for place in _NODES.tolist()]
-    if any(g is None for g in slopes):
+    asked = [_imaginary_slope(c, scale * place, tiny) for place in _NODES.tolist()]
+    slopes = [g for g in asked if g is not None]
+    if len(slopes) < len(asked):
         return False
     ahead, behind = (float(c.line.value(t)[c.index]) for t in (scale, -scale))
     allowed = ORDINARY * c.base_noise()

@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck import Interval, Outcome, Reason, check, differentiate, jacobian
+from gradcheck import (
+    Interval,
+    Outcome,
+    Reason,
+    check,
+    curvature,
+    differentiate,
+    hessian_vector,
+    jacobian,
+)
 from gradcheck._domain import Simplex
 
 Floats = npt.NDArray[np.float64]
@@ -242,6 +251,32 @@ def test_float32_array() -> None:
     truth = math.cos(0.5) - math.cos(1.5)
     assert dtypes == {np.dtype(np.float32), np.dtype(np.float64)}
     assert abs(e.value - truth) <= e.radius <= 1e-10 * truth
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@given(st.lists(st.floats(0.01, 100.0), min_size=2, max_size=2))
+def test_a_direction_keeps_its_digits_where_x_is_coarse(
+    dtype: type[np.floating[Any]], direction: list[float]
+) -> None:
+    x, d = np.array([0.75, -1.5], dtype), np.array(direction)
+    gradient = np.array([0.75 * 2 * 1.5**2, -1.5 * 2 * 0.75**2])
+    truth = gradient @ d
+
+    def f(x: Any) -> Any:
+        return x[0] ** 2 * x[1] ** 2
+
+    e = differentiate(f, x, d)
+    assert abs(e.value - truth) <= e.radius <= 1e-9 * np.abs(gradient) @ d
+    coarse = differentiate(lambda x: dtype(f(x)), x, d)  # it stays in x's precision
+    assert abs(coarse.value - truth) <= coarse.radius
+
+
+def test_a_direction_that_the_dtype_of_x_does_not_hold() -> None:
+    x = np.array([1.0, 2.0], np.float16)
+    with pytest.raises(ValueError, match="direction is too large for x's dtype float16"):
+        differentiate(np.sum, x, np.array([1e6, 1.0]))
+    with pytest.raises(ValueError, match="direction is zero"):
+        differentiate(np.sum, x, np.array([1e-12, 0.0]))
 
 
 def test_float64_array() -> None:
@@ -485,6 +520,21 @@ def test_bad_arguments(arguments: tuple[Any, ...], error: Any, message: str) -> 
 def test_bad_rtol(rtol: float) -> None:
     with pytest.raises(ValueError, match="rtol must be positive"):
         differentiate(np.sin, 1.0, rtol=rtol)
+
+
+@pytest.mark.parametrize("rtol", ["a", None, True, 1j, [1e-3]])
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        lambda rtol: differentiate(np.sin, 1.0, rtol=rtol),
+        lambda rtol: curvature(np.sin, 1.0, rtol=rtol),
+        lambda rtol: hessian_vector(np.sum, [1.0], [1.0], rtol=rtol),
+    ],
+    ids=["differentiate", "curvature", "hessian_vector"],
+)
+def test_a_tolerance_is_a_number(estimate: Callable[[Any], Any], rtol: Any) -> None:
+    with pytest.raises(TypeError, match="rtol must be a positive number, got"):
+        estimate(rtol)
 
 
 def test_an_estimate_is_immutable() -> None:

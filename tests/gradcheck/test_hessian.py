@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -186,6 +187,28 @@ def test_scalars(x: Any) -> None:
     assert e.evaluations == curvature(lambda t: math.exp(float(t)), x).evaluations
 
 
+@pytest.mark.parametrize(
+    ("f", "x", "truth"),
+    [
+        (lambda x: np.sqrt(-x), -1e-200, -2.5e299),
+        (lambda x: np.sqrt(-x), -1e-300, -math.inf),
+        (lambda x: np.sqrt(-x), -1e-320, -math.inf),
+        (lambda x: np.sqrt(-x), -1e200, -2.5e-301),
+        (lambda x: x * x, -1e-300, 2.0),  # φ itself is below the smallest float
+        (np.square, -1e-160, 2.0),
+        (np.square, -1e150, 2.0),
+        (np.exp, -1e-300, 1.0),
+        (np.sin, -1e-320, 1e-320),
+    ],
+)
+@pytest.mark.parametrize("high", [None, 0.0, 1e-300])
+def test_squares_of_steps_may_leave_the_range_of_floats(
+    f: Callable[[Any], Any], x: float, truth: float, high: float | None
+) -> None:
+    e = curvature(f, x, domain=None if high is None else Interval(high=high))
+    assert math.isinf(e.radius) or abs(e.value - truth) <= e.radius
+
+
 def test_float32() -> None:
     x = np.array([0.5, -1.5, 0.25], dtype=np.float32)
     v = np.array([1.0, 2.0, -1.0])
@@ -198,6 +221,33 @@ def test_float32() -> None:
     assert np.all(np.abs(e.value - H @ v) <= e.radius)
     assert np.max(e.radius) <= 1e-7
     assert 0 < e.native_error < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@given(st.lists(st.floats(0.01, 100.0), min_size=2, max_size=2))
+def test_a_factor_keeps_its_digits_where_x_is_coarse(
+    dtype: type[np.floating[Any]], factor: list[float]
+) -> None:
+    x, v = np.array([0.75, -1.5], dtype), np.array(factor)
+    H = np.array([[2 * 1.5**2, 4 * 0.75 * -1.5], [4 * 0.75 * -1.5, 2 * 0.75**2]])
+    e = hessian_vector(lambda x: x[0] ** 2 * x[1] ** 2, x, v)
+    assert np.all(np.abs(e.value - H @ v) <= e.radius)
+    assert np.all(e.radius <= 1e-7 * np.abs(v).max())
+    along = curvature(lambda x: x[0] ** 2 * x[1] ** 2, x, v)
+    assert abs(along.value - v @ H @ v) <= along.radius <= 1e-7 * (v @ v)
+
+
+def test_a_product_takes_little_memory_besides() -> None:
+    """Unit vectors are made one by one: together they would be as large as the Hessian."""
+    n = 2000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="f must return a scalar"):
+            hessian_vector(lambda x: x, np.ones(n), np.ones(n))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < n * n  # a byte for each entry
 
 
 def test_the_domain_is_never_left() -> None:
