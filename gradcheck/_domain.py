@@ -58,7 +58,8 @@ class Interval:
         The ends, excluded.  The default is the whole real line.
     kinks : tuple of float
         Points at which the function has no derivative.  Samples keep a distance of 1e-2 (times the
-        point's size, if that is larger than one) from them; probes do not avoid them.
+        point's size, if that is larger than one) from them, or a quarter of the way to the next
+        kink or end, if that is shorter; probes do not avoid them.
     spread : float
         Typical size of the samples: the standard deviation on the real line; on half-lines and
         bounded intervals that of the logarithm or the logit.
@@ -104,13 +105,23 @@ class Interval:
     def sample(self, rng: np.random.Generator, shape: tuple[int, ...], sizes: Sizes) -> Array:
         """Draw float64 entries that cover several magnitudes of the interval."""
         del sizes
-        x = np.asarray(self._from_normal(self.spread * rng.standard_normal(shape)))
+        with np.errstate(over="ignore"):  # the ends are as far as a sample goes
+            x = np.asarray(self._from_normal(self.spread * rng.standard_normal(shape)))
         for kink in self.kinks:
-            gap = 1e-2 * max(1.0, abs(kink))
-            near = np.abs(x - kink) < gap
-            side = np.where(x < kink, -1.0, 1.0)
-            x = np.where(near, kink + side * gap * (1.0 + rng.random(shape)), x)
-        return x
+            further = 1.0 + rng.random(shape)
+            away = x - kink
+            above, below = (self._gap(kink, side) for side in (+1, -1))
+            x = np.where((away >= 0) & (away < above), kink + above * further, x)
+            x = np.where((away < 0) & (-away < below), kink - below * further, x)
+        # rounding takes a sample to an end, which is excluded
+        inside = math.nextafter(self.low, math.inf), math.nextafter(self.high, -math.inf)
+        return np.asarray(np.clip(x, *inside))
+
+    def _gap(self, kink: float, side: int) -> float:
+        """Return how far samples keep from a kink on one side; twice that is still clear of what comes next."""
+        others = (side * (p - kink) for p in (*self.kinks, self.low, self.high))
+        room = min((distance for distance in others if distance > 0), default=0.0)
+        return min(1e-2 * max(1.0, abs(kink)), room / 4)
 
     def _from_normal(self, g: Array) -> Array:
         if math.isinf(self.low) and math.isinf(self.high):
@@ -123,6 +134,7 @@ class Interval:
 
     def contains(self, x: Array) -> bool:
         """Whether every entry lies strictly inside; NaN does not."""
+        _must_be_real(x, self)
         return bool(np.all((x > self.low) & (x < self.high)))
 
     def tangent(self, x: Array, direction: Array) -> Array:
@@ -170,6 +182,7 @@ class Simplex:
 
     def contains(self, x: Array) -> bool:
         """Whether every entry is positive and every row sums to one within rounding."""
+        _must_be_real(x, self)
         if x.ndim == 0 or x.size == 0 or not np.all(x > 0):
             return False
         slack = 4 * x.shape[-1] * np.finfo(x.dtype).eps
@@ -257,6 +270,7 @@ class Symmetric:
 
     def contains(self, x: Array) -> bool:
         """Whether the matrices are square and exactly symmetric."""
+        _must_be_real(x, self)
         return _is_square(x) and bool(np.array_equal(x, np.swapaxes(x, -1, -2)))
 
     def tangent(self, x: Array, direction: Array) -> Array:
@@ -295,6 +309,7 @@ class PositiveDefinite:
 
     def contains(self, x: Array) -> bool:
         """Whether the matrices are exactly symmetric and have a Cholesky factor."""
+        _must_be_real(x, self)
         if not Symmetric().contains(x):
             return False
         try:
@@ -367,6 +382,15 @@ def _must_be_count(count: Any) -> None:
         raise TypeError(f"Classes takes a number or the name of a size, got {count!r:.80}")
     if not (count.strip() if isinstance(count, str) else count > 0):
         raise ValueError(f"Classes takes a positive number or the name of a size, got {count!r}")
+
+
+def _must_be_real(x: Array, domain: Domain) -> None:
+    """Raise a ``TypeError`` for complex numbers, which NumPy would compare by their real parts first."""
+    if np.iscomplexobj(x):
+        raise TypeError(
+            f"{domain} is a domain of real numbers, but x is of dtype {x.dtype}: "
+            "give the real and the imaginary parts as two arguments, each with its domain"
+        )
 
 
 def _symmetric_part(a: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._domain import Array, Domain
-from gradcheck._numbers import as_array, full_name, kind_of, number_array
+from gradcheck._numbers import as_array, full_name, is_precise, kind_of, number_array, numeric
 from gradcheck._steps import depth_of, furthest, natural_size, spacing, step_to, unit_of
 from gradcheck._tree import (
     Layout,
@@ -76,11 +76,13 @@ class Inputs:
     def __init__(
         self, args: tuple[Any, ...], argnums: tuple[int, ...], domains: Mapping[int, Domain]
     ) -> None:
-        self._args = tuple(copied(a) for a in args)
+        self._args = tuple(
+            copied(_in_floats(k, a) if k in argnums else a) for k, a in enumerate(args)
+        )
         self.argnums = argnums
         found = [(k, leaf) for k in argnums for leaf in leaves(self._args[k])]
-        floating = any(_is_floating(as_array(leaf.value, _label(k, leaf))) for k, leaf in found)
-        self._varies = _is_floating if floating else _is_numeric
+        floating = any(_is_floating(leaf.value) for _, leaf in found)
+        self._varies = _is_floating if floating else _is_whole
         chosen = [(k, leaf) for k, leaf in found if self._varies(leaf.value)]
         named = [(k, leaf.path, number_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
         self.layout = Layout.of(named)
@@ -283,12 +285,24 @@ class Inputs:
 
 
 def _is_floating(value: Any) -> bool:
-    dtype = np.asarray(value).dtype
-    return bool(np.issubdtype(dtype, np.inexact))
+    return np.asarray(value).dtype.kind in "fc"
 
 
-def _is_numeric(value: Any) -> bool:
-    return np.asarray(value).dtype.kind in "biuf"
+def _is_whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "biu"
+
+
+def _in_floats(k: int, tree: Any) -> Any:
+    """Round the numbers of mpmath and SymPy in an argument to float64."""
+    return rebuild(
+        tree, (_in_float(as_array(p.value, _label(k, p)), p.value) for p in leaves(tree))
+    )
+
+
+def _in_float(a: Array, value: Any) -> Any:
+    if a.dtype.kind == "O" and a.size and all(map(is_precise, a.flat)):
+        return numeric(a) if a.ndim else float(a.item())
+    return value
 
 
 def _label(k: int, leaf: Leaf) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gradcheck import (
     Argument,
@@ -22,6 +24,7 @@ from gradcheck import (
     Simplex,
     Symmetric,
     check,
+    check_case,
 )
 
 
@@ -199,6 +202,77 @@ def test_the_search_for_wrong_entries_of_a_hessian_stays_inside() -> None:
     assert all(seen)
     worst = report.wrong_entries[0]
     assert (worst.output, worst.index) == ((1,), (1,))
+
+
+# -- samples ---------------------------------------------------------------------------------------
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> Interval:
+    """Draw intervals with kinks inside, at an end and outside, close to each other or not."""
+    ends = st.floats(-1e6, 1e6) | st.sampled_from([-1.0, 0.0, 1.0])
+    low = draw(st.just(-math.inf) | ends)
+    width = draw(st.just(math.inf) | st.floats(1e-9, 1e6))
+    high = width if math.isinf(low) else low + max(width, 1e-9 * abs(low))
+    inner = [e for e in (low, high) if math.isfinite(e)] or [0.0]
+    offsets = st.lists(st.tuples(st.sampled_from(inner), st.floats(-2.0, 2.0)), max_size=4)
+    kinks = tuple(end + offset for end, offset in draw(offsets))
+    return Interval(low, high, kinks=kinks, spread=draw(st.floats(1e-3, 1e3)))
+
+
+@st.composite
+def domains(draw: st.DrawFn) -> tuple[Domain, tuple[int, ...]]:
+    """Draw a domain and a shape that its samples may have."""
+    domain = draw(
+        intervals() | st.sampled_from([Simplex(), Symmetric(), PositiveDefinite(), Classes(3)])
+    )
+    least = 1 if isinstance(domain, Simplex) else 0
+    shape = draw(st.lists(st.integers(1, 5), min_size=least, max_size=3))
+    square = isinstance(domain, (Symmetric, PositiveDefinite))
+    return domain, (*shape, *([draw(st.integers(1, 6))] * 2 if square else ()))
+
+
+@given(domains(), st.integers(0, 2**32))
+def test_samples_lie_in_their_domain(drawn: tuple[Domain, tuple[int, ...]], seed: int) -> None:
+    domain, shape = drawn
+    x = domain.sample(np.random.default_rng(seed), shape, {})
+    assert x.shape == shape
+    assert domain.contains(x), x
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        Interval(0, 1, spread=20),  # whose logits round to the ends
+        Interval(1e9, spread=20),
+        Interval(-1, 1, kinks=(0.99,)),  # where there is no room on one side
+        Interval(-1, 1, kinks=(-0.999, 0.5, 0.505)),
+        Interval(0, kinks=(0.0, -1e-3)),
+    ],
+)
+def test_samples_keep_away_from_kinks_and_ends(domain: Interval) -> None:
+    x = sampled(domain, 20_000)
+    assert domain.contains(x)
+    for kink in domain.kinks:
+        for side in (-1, +1):
+            others = [side * (p - kink) for p in (*domain.kinks, domain.low, domain.high)]
+            room = min((d for d in others if d > 0), default=0.0)
+            there = side * (x - kink)
+            assert np.all(there[there > 0] >= 0.999 * min(1e-2, room / 4)), (kink, side)
+    assert np.all(np.isin(domain.kinks, x, invert=True))
+    row = case(domain=domain)
+    assert all(check_case(row, rng=seed, sizes={"n": 200}) for seed in range(3))
+
+
+@pytest.mark.parametrize("domain", [Interval(0, 1), Simplex(), Symmetric(), PositiveDefinite()])
+def test_complex_numbers_lie_in_no_domain_of_real_ones(domain: Domain) -> None:
+    """NumPy orders them by their real parts first, and all of the first one's lie between 0 and 1."""
+    with pytest.raises(
+        TypeError, match=r"is a domain of real numbers, but x is of dtype complex128"
+    ):
+        check(lambda x: np.sum(x.real), np.array([[1 + 0j]]), grad=np.ones_like, domain=domain)
+    with pytest.raises(TypeError, match=rf"^{type(domain).__name__}\("):
+        domain.contains(np.array([[0.5 + 9j]]))
 
 
 class Half:

@@ -6,8 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Literal
 
+import mpmath
 import numpy as np
 import pytest
+import sympy
 
 from gradcheck import Outcome, Reason, check
 
@@ -58,6 +60,35 @@ def test_an_x_without_numbers_says_what_it_is(x: Any) -> None:
     report = check(lambda x: 1.0, x, grad=lambda x: x, rng=0)
     assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.EMPTY)
     assert "argument 0" in report.message
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        mpmath.mpf(2),
+        sympy.Rational(1, 3),
+        np.array([mpmath.mpf(0.5), mpmath.mpf(-1.25)]),
+        {"a": mpmath.mpf(2), "b": X},
+    ],
+    ids=["mpf", "Rational", "array of mpf", "mpf beside an array"],
+)
+def test_numbers_of_other_libraries_vary_as_float64(x: Any) -> None:
+    def parts(x: Any) -> list[Any]:
+        return list(x.values()) if isinstance(x, dict) else [x]
+
+    def f(x: Any) -> Any:
+        assert all(isinstance(p, float) or p.dtype == np.float64 for p in parts(x))
+        return sum(np.sum(p**2) for p in parts(x))
+
+    def gradient(x: Any, factor: float) -> Any:
+        if isinstance(x, dict):
+            return {key: gradient(p, factor) for key, p in x.items()}
+        return factor * x
+
+    for mode in ("fast", "full"):
+        assert check(f, x, grad=lambda x: gradient(x, 2), rng=0, mode=mode)
+        report = check(f, x, grad=lambda x: gradient(x, 2.1), rng=0, mode=mode)
+        assert report.outcome is Outcome.FAIL
 
 
 def test_a_derivative_in_an_integer_is_not_looked_at_and_that_is_said() -> None:
