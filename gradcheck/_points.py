@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcheck._case import Elementwise
 from gradcheck._check import check
+from gradcheck._suite import check_claims
 from gradcheck._targets import CommandError, Subject
 
 if TYPE_CHECKING:
@@ -104,24 +105,15 @@ def check_at(subject: Subject, point: Point, *, mode: Mode, seed: int) -> tuple[
         If the point does not fit the function.
     """
     values = _fitting(subject, point)
+    if subject.case is not None:
+        return check_claims(subject.case, values, mode=mode, seed=seed)
     reports = []
     for kind, claim in subject.claims:
-        if subject.case is not None:
-            argnums = subject.case.argnums
-            domain = {k: subject.case.arguments[k].domain for k in subject.case.argnum_tuple}
-        else:
-            kind, claim = _as_vjp_if_elementwise(subject.f, kind, claim, values)
-            argnums, domain = _argnums(subject.f, kind, claim, values), {}
+        kind, claim = _as_vjp_if_elementwise(subject.f, kind, claim, values)
+        argnums = _argnums(subject.f, kind, claim, values)
         given: dict[str, Any] = {kind: claim}  # which of the four claims it is, is data here
         report = check(
-            subject.f,
-            values,
-            **given,
-            argnums=argnums,
-            domain=domain,
-            mode=mode,
-            rng=seed,
-            name=subject.name,
+            subject.f, values, **given, argnums=argnums, mode=mode, rng=seed, name=subject.name
         )
         reports.append(report)
     return tuple(reports)

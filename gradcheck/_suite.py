@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from gradcheck._case import Case, ClaimKind
+from gradcheck._case import Case
 from gradcheck._check import Mode, Rng, check, seed_of
-from gradcheck._domain import Array
 from gradcheck._report import Report
 
 DEFAULT_SIZE = 5
@@ -60,23 +60,24 @@ def check_case(
     seed = seed_of(rng)
     chosen = dict.fromkeys(case.sizes, DEFAULT_SIZE) | dict(sizes or {})
     x = case.draw(np.random.default_rng(seed), **chosen)
-    return tuple(_check_claim(case, kind, x, seed, mode) for kind, _ in case.claims)
+    return check_claims(case, x, mode=mode, seed=seed)
 
 
-def _check_claim(
-    case: Case, kind: ClaimKind, x: tuple[Array, ...], seed: int, mode: Mode
-) -> Report:
-    claims = {k: claim if k == kind else None for k, claim in case.claims}
-    return check(
-        case.f,
-        x,
-        grad=claims.get("grad"),
-        jac=claims.get("jac"),
-        vjp=claims.get("vjp"),
-        jvp=claims.get("jvp"),
-        argnums=case.argnums,
-        domain={k: case.arguments[k].domain for k in case.argnum_tuple},
-        mode=mode,
-        rng=seed,
-        name=case.name,
-    )
+def check_claims(case: Case, x: tuple[Any, ...], *, mode: Mode, seed: int) -> tuple[Report, ...]:
+    """Check every claim of a case at a given point of its domain."""
+    domain = {k: case.arguments[k].domain for k in case.argnum_tuple}
+    reports = []
+    for kind, claim in case.claims:
+        given: dict[str, Any] = {kind: claim}  # which of the four claims it is, is data here
+        report = check(
+            case.f,
+            x,
+            **given,
+            argnums=case.argnums,
+            domain=domain,
+            mode=mode,
+            rng=seed,
+            name=case.name,
+        )
+        reports.append(report)
+    return tuple(reports)

@@ -180,7 +180,6 @@ class Collector:
                 for node, claims in sorted(self.claims.items())
             ],
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

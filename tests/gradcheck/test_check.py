@@ -241,35 +241,46 @@ def test_read_only_input_and_untouched_originals() -> None:
     assert np.array_equal(x, X)
 
 
-@pytest.mark.parametrize("where", ["f", "grad"])
+@pytest.mark.parametrize("call", [1, 3], ids=["at once", "later"])
+@pytest.mark.parametrize("where", ["f", "vjp"])
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt])
-def test_callers_arrays_stay_bit_identical(where: str, error: type[BaseException] | None) -> None:
-    x = X.copy()
-    calls = 0
+def test_callers_arrays_stay_bit_identical(
+    where: str, error: type[BaseException] | None, call: int
+) -> None:
+    x, shift = X.copy(), np.ones_like(X)
+    calls = {"f": 0, "vjp": 0}
 
-    def vandal(x: np.ndarray) -> None:
-        nonlocal calls
-        x *= 0.0
-        calls += 1
-        if error is not None and calls > 1:
-            raise error("stop")
+    def vandal(name: str, *arrays: np.ndarray) -> None:
+        calls[name] += 1
+        if name == where and calls[name] >= call:
+            for a in arrays:
+                a *= 0.0
+            if error is not None:
+                raise error("stop")
 
-    def f(x: np.ndarray) -> float:
-        y = cubes(x)
-        if where == "f":
-            vandal(x)
+    def f(x: np.ndarray, shift: np.ndarray) -> Any:
+        y = cubes(x + shift)
+        vandal("f", x, shift)
         return y
 
-    def grad(x: np.ndarray) -> np.ndarray:
-        g = cubes_grad(x)
-        if where == "grad":
-            vandal(x)
-        return g
+    def vjp(x: np.ndarray, shift: np.ndarray, v: Any) -> np.ndarray:
+        g = v * cubes_grad(x + shift)
+        vandal("vjp", x, shift)
+        return np.asarray(g)
 
-    report = check(f, x, grad=grad, rng=0)
-    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.MUTATION)
-    assert where in report.message
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt, match="stop"):
+            check(f, (x, shift), vjp=vjp, argnums=0, rng=0)
+    else:
+        report = check(f, (x, shift), vjp=vjp, argnums=0, rng=0)
+        if where == "vjp" or call == 1:
+            raised = Reason.CLAIM_RAISED if where == "vjp" else Reason.FUNCTION_RAISED
+            assert report.reason is (Reason.MUTATION if error is None else raised), str(report)
+        assert not report
+        assert where in report.message
+    assert calls[where] >= call
     assert np.array_equal(x, X)
+    assert np.array_equal(shift, np.ones_like(X))
 
 
 def test_a_claim_that_changes_an_argument_it_does_not_differentiate() -> None:
@@ -340,17 +351,21 @@ def test_constant_function() -> None:
     assert not check(lambda x: 3.0, X, grad=lambda x: 1e-3 + 0 * x, rng=0)
 
 
-def test_noise_larger_than_the_derivative_is_inconclusive() -> None:
-    def f(x: np.ndarray) -> float:
-        return 1e16 + float(np.sum(np.sin(x)))
+def drowned(x: np.ndarray) -> float:
+    """Return a number whose rounding is larger than all that it does."""
+    return 1e16 + float(np.sum(np.sin(x)))
 
-    for factor in (0.0, 1.0, 2.0):
-        report = check(f, X, grad=lambda x: factor * np.cos(x), rng=0)  # noqa: B023
-        assert report.outcome is not Outcome.FAIL or factor != 1.0
-        assert report.outcome is not Outcome.PASS or factor == 0.0
-        if report.outcome is Outcome.INCONCLUSIVE:
-            assert report.reason is Reason.NOISE
-            assert not report
+
+@pytest.mark.parametrize("factor", [1.0, 2.0, -1.0])
+def test_noise_larger_than_the_derivative_is_inconclusive(factor: float) -> None:
+    report = check(drowned, X, grad=lambda x: factor * np.cos(x), rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NOISE), str(report)
+    assert not report
+
+
+def test_a_claim_of_zero_where_noise_hides_every_movement() -> None:
+    report = check(drowned, X, grad=np.zeros_like, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.PASS, Reason.CONSTANT), str(report)
 
 
 @pytest.mark.parametrize("factor", [0.0, 1.0, 1.5])
