@@ -24,6 +24,9 @@ from gradcheck._tree import (
 )
 
 _FLOAT64 = np.dtype(np.float64)
+_WINDOW = 8  # rungs, without which nothing can be told
+_NO_DEPTH = -1
+_PART = 2.0**-7  # of the largest movement, which another matters beside
 _ENDLESS = (math.inf, math.inf)
 
 
@@ -40,7 +43,7 @@ class Course:
     argument_noise : float
         By how much t is uncertain because x is rounded.
     depth : int
-        The finest rung of a ladder that x's precision resolves.
+        The finest rung of a ladder that x's precision resolves; negative if it resolves too few.
     """
 
     reach: tuple[float, float]
@@ -276,12 +279,20 @@ class Inputs:
             slots = self.layout.slots
             moves = (direction[s.start : s.stop].any() for s in slots)
             depths = [k for k, moved in zip(depths, moves, strict=True) if moved]
-        return Course(
-            reach=reach,
-            unit=unit if reach == _ENDLESS else unit_of(far, reach),
-            argument_noise=self.eps * unit,
-            depth=min(depths),
-        )
+        if reach == _ENDLESS:
+            return Course(reach, unit, self.eps * unit, min(depths))
+        # where an end is near, so are steps that entries far from zero don't follow any more
+        near, coarsest = unit_of(far, reach), self._coarsest(direction)
+        lost = max(0, math.ceil(math.log2(coarsest / near)))
+        depth = min(depths) - lost
+        noise = self.eps * max(unit, coarsest)
+        return Course(reach, near, noise, depth if depth >= _WINDOW or not lost else _NO_DEPTH)
+
+    def _coarsest(self, direction: Array) -> float:
+        """Return the largest t at which x + t·d has moved an entry by its size, of those that move as others do."""
+        moves = np.abs(direction)
+        times = self.sizes / np.maximum(moves, _PART * np.max(moves))
+        return float(np.max(times))
 
 
 def _is_floating(value: Any) -> bool:

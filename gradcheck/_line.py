@@ -130,7 +130,8 @@ class Line:
     argument_noise : float
         By how much t is uncertain because x is rounded: x's relative spacing times its size along d.
     depth : int
-        The finest rung k whose step unit·2⁻ᵏ the argument's precision still resolves.
+        The finest rung k whose step unit·2⁻ᵏ the argument's precision still resolves; negative if
+        these are too few to tell anything.
     rounding : float
         Of the sum that φ is: half an ulp of its terms.
     noise : float

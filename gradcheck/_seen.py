@@ -100,7 +100,9 @@ class Yardstick:
             return Seen(resolution=_part(c.missed, own))
         largest = float(self._largest[j, 0])
         if radius <= max(self.required * own, self._trifle * largest):
-            return Seen(hidden=int(c.claimed != 0 or own > radius), beneath=_part(c.missed, largest))
+            return Seen(
+                hidden=int(c.claimed != 0 or own > radius), beneath=_part(c.missed, largest)
+            )
         if c.found.reason == "constant" and c.claimed != 0:
             return None
         size = size_of(self._problem, c)

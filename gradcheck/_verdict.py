@@ -20,7 +20,7 @@ _UNRESOLVED = {
 }
 _WHY = {
     Reason.NOISE: "f's rounding or noise hides its derivative",
-    Reason.DOMAIN: "f isn't finite around x",
+    Reason.DOMAIN: "f isn't finite around x, or x is too close to the end of its domain",
     Reason.KINK: "f has kinks along the directions tried",
 }
 _NO_STEPS = "no step sizes agree on a derivative of f at x"

@@ -25,6 +25,7 @@ from gradcheck import (
     Symmetric,
     check,
     check_case,
+    differentiate,
 )
 
 
@@ -355,3 +356,74 @@ def test_what_makes_no_sense_is_refused_where_it_is_written(
 ) -> None:
     with pytest.raises(error, match=message):
         build()
+
+
+# -- next to an end, where other entries have no digits left for such small steps -------------------
+
+
+def entropy(p: np.ndarray) -> Any:
+    return np.sum(p * np.log(p))
+
+
+def entropy_grad(p: np.ndarray) -> np.ndarray:
+    return np.log(p) + 1
+
+
+def without_the_largest_one(p: np.ndarray) -> np.ndarray:
+    return np.log(p) + (p < p.max())
+
+
+@pytest.mark.parametrize("t", [1e-3, 1e-6, 1e-8, 1e-12, 1e-15])
+def test_a_confident_probability_vector(t: float) -> None:
+    for seed in range(10):
+        p = np.random.default_rng(seed).random(3) * t
+        p[-1] = 1 - p[:-1].sum()
+        right = check(entropy, p, grad=entropy_grad, domain=Simplex(), rng=seed)
+        wrong = check(entropy, p, grad=without_the_largest_one, domain=Simplex(), rng=seed)
+        if t > 1e-10:
+            assert (right.outcome, wrong.outcome) == (Outcome.PASS, Outcome.FAIL), str(right)
+        else:
+            assert right.outcome is not Outcome.FAIL, str(right)
+            assert wrong.outcome is not Outcome.PASS, str(wrong)
+
+
+@pytest.mark.parametrize("t", [1e-3, 1e-6, 1e-8])
+def test_an_error_bar_knows_the_digits_of_every_entry(t: float) -> None:
+    x = np.array([t, 1 - t])
+    e = differentiate(entropy, x, np.array([1.0, -1.0]), domain=Simplex())
+    assert abs(e.value - np.log(x[0] / x[1])) <= e.radius < 1e-4 * abs(e.value)
+
+
+@pytest.mark.parametrize("t", [1e-8, 1e-12, 1e-14, 1e-15])
+def test_one_entry_at_the_end_of_an_interval(t: float) -> None:
+    y = np.array([0.0, 1.0, 0.0, 1.0])
+    p = np.array([1 - t, 0.3, 0.6, 0.9])
+
+    def loss(p: np.ndarray) -> Any:
+        return -np.sum(y * np.log(p) + (1 - y) * np.log1p(-p))
+
+    def grad(p: np.ndarray) -> np.ndarray:
+        return np.asarray((p - y) / (p * (1 - p)))
+
+    flip = np.array([1.0, -1.0, 1.0, 1.0])
+    for seed in range(10):
+        right = check(loss, p, grad=grad, domain=Interval(0, 1), rng=seed)
+        wrong = check(loss, p, grad=lambda p: grad(p) * flip, domain=Interval(0, 1), rng=seed)
+        if t > 1e-10:
+            assert (right.outcome, wrong.outcome) == (Outcome.PASS, Outcome.FAIL), str(right)
+        else:
+            assert right.outcome is not Outcome.FAIL, str(right)
+            assert wrong.outcome is not Outcome.PASS, str(wrong)
+
+
+def test_another_argument_at_the_end_of_its_interval() -> None:
+    def f(a: np.ndarray, b: np.ndarray) -> Any:
+        return (1 - a) * np.log(1 - a) + np.sin(b[0]) + b[1] ** 3
+
+    def flipped(a: np.ndarray, b: np.ndarray) -> Any:
+        return -np.log(1 - a) - 1, -np.array([np.cos(b[0]), 3 * b[1] ** 2])
+
+    x = (np.array(1 - 1e-15), np.array([0.3, 2.0]))
+    for seed in range(10):
+        report = check(f, x, grad=flipped, domain={0: Interval(-5, 1)}, rng=seed)
+        assert report.outcome is not Outcome.PASS, str(report)
