@@ -57,7 +57,7 @@ def function_is_usable(problem: Problem) -> str:
 
 
 def claim_is_linear(problem: Problem) -> None:
-    """Check that a zero cotangent (or direction, for a jvp) gives zero, and a double one twice as much.
+    """Check that a zero cotangent (or direction, for a jvp) gives zero, and −2 times one −2 times as much.
 
     Raises
     ------
@@ -84,11 +84,12 @@ def claim_is_linear(problem: Problem) -> None:
             f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
             Diagnosis("upstream", f"the {what} is ignored") if ignored else None,
         )
-    twice = ask(2 * probe)
-    if _change(2 * once, twice) > _SAME:
+    # the other sign shows what is cut off at zero, another size what is clipped
+    if _change(-2 * once, ask(-2 * probe)) > _SAME:
         raise failure(
             Reason.NONLINEAR,
-            f"twice the {what} doesn't give twice the answer: the {problem.kind} isn't linear in its last argument",
+            f"−2 times the {what} doesn't give −2 times the answer: "
+            f"the {problem.kind} isn't linear in its last argument",
         )
 
 

@@ -22,13 +22,16 @@ from gradcheck._precision import precision_lost
 from gradcheck._problem import Problem
 from gradcheck._rearrangements import rearrangements
 from gradcheck._report import Diagnosis, WrongEntry
+from gradcheck._symmetry import right_where_symmetric
 from gradcheck._tree import Slot, equal_numbers
 
 _LARGEST_SIMPLE = 64
 _PLAIN = 4
+_OWN = 3  # up to it a factor is as likely one of its own as the length of an axis
 _ROW = 3  # fewer entries are in one row often enough by chance, unless they are all of it
 _MANY = 6  # entries of a search that was cut off, to say something of all of them
 _GROSS = 30.0  # what a hypothesis explains must be much larger than what may be left
+_MOST_COUNTED = 2.0**40  # more entries than an axis has: such a factor counts nothing
 
 
 def diagnose_throughout(
@@ -43,7 +46,8 @@ def diagnose_throughout(
     for diagnosis, corrected in _hypotheses(problem, usable):
         if all(_explains(c, value, rtol) for c, value in zip(usable, corrected, strict=True)):
             return diagnosis
-    return _ignored_argument(problem, usable)
+    named = right_where_symmetric(problem, usable, rtol, 1 / _GROSS)
+    return named or _ignored_argument(problem, usable)
 
 
 def _explains(c: Comparison, value: float, rtol: float) -> bool:
@@ -89,7 +93,9 @@ def _factors_of_one_argument(
         k = max(range(len(shares)), key=lambda k: abs(shares[k]) / (usable[k].allowed or 5e-324))
         if min(abs(shares[k]), abs(shares[k] + missing[k])) <= _GROSS * usable[k].allowed:
             continue  # a multiple of nothing, or nothing of something
-        factor = shares[k] / (shares[k] + missing[k])
+        factor = _quotient(shares[k], shares[k] + missing[k])
+        if factor is None:
+            continue
         simple = _simple_ratio(factor)
         name = f"argument {slot.argument}{slot.path}"
         values = [c.claimed + s * (1 / factor - 1) for c, s in zip(usable, shares, strict=True)]
@@ -116,7 +122,13 @@ def _common_factor(usable: Sequence[Comparison]) -> float | None:
     best = max(usable, key=lambda c: abs(c.found.value) / (c.allowed or 5e-324))
     if abs(best.found.value) <= _GROSS * best.allowed:
         return None  # a multiple of nothing
-    return best.claimed / best.found.value
+    return _quotient(best.claimed, best.found.value)
+
+
+def _quotient(a: float, b: float) -> float | None:
+    """Return a/b, where that is a number that one may divide by."""
+    quotient = a / b if b else 0.0
+    return quotient if quotient and math.isfinite(quotient) else None
 
 
 def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:
@@ -129,9 +141,11 @@ def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:
         return Diagnosis("factor", f"claimed = {factor:.8g} × numerical, everywhere")
     what = f"claimed = {simple} × numerical, everywhere"
     size = simple.numerator if simple.denominator == 1 else simple.denominator
-    axes = _summed_axis(problem, abs(size)) if abs(size) > 1 else ""
-    if axes and size == 2:  # as likely a factor of its own
-        return Diagnosis("factor", f"{what} (a mean's 1/N if not a factor of 2: N = 2, {axes})")
+    axes = _summed_axis(problem, size) if size > 1 else ""
+    if axes and size <= _OWN:
+        return Diagnosis(
+            "factor", f"{what} (a mean's 1/N if not a factor of {size}: N = {size}, {axes})"
+        )
     if axes and simple.denominator == 1:
         return Diagnosis("reduction", f"{what}: a mean's 1/N is missing (N = {size}, {axes})")
     if axes and simple.numerator == 1:
@@ -141,6 +155,8 @@ def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:
 
 def _simple_ratio(factor: float) -> Fraction | None:
     """Recognise p/q with small p or q: within 1e-6, which by chance happens to one number in thousands."""
+    if not 1 / _MOST_COUNTED <= abs(factor) <= _MOST_COUNTED:
+        return None
     for q in range(1, _LARGEST_SIMPLE + 1):
         p = round(factor * q)
         if (

@@ -201,7 +201,7 @@ CASES = (
     CorpusCase(
         conv_cholesky_triangle, "convention", "pytorch/pytorch#137284",
         "Cholesky reads one triangle, its gradient is symmetrised: wrong for a free matrix, right for "
-        "symmetric changes", expected=("fail", "pass"),
+        "symmetric changes", expected=("fail", "pass"), also=("symmetric",),
     ),
     CorpusCase(
         abs_above_both_sides, "wrong", "KhawajaAbaid/micrograd_c#4",

@@ -155,18 +155,19 @@ def test_the_worst_point_and_every_call_count(scoring: ModuleType, table: Module
 
 KINDS = {
     "sign", "factor", "transpose", "diagonal", "upstream", "reduction", "shift", "entry", "row",
-    "argument", "precision", "zero", "epsilon",
+    "argument", "precision", "zero", "epsilon", "symmetric",
 }  # fmt: skip
 
 
 def test_rows_are_well_formed(table: ModuleType) -> None:
-    """Unique names, known mistakes and outcomes, and a mistake in wrong rows alone."""
+    """Unique names, known mistakes and outcomes, a mistake in wrong rows alone, and no name for right ones."""
     names = [case.name for case in table.CASES]
     assert len(set(names)) == len(names)
     for case in table.CASES:
         assert {case.mistake, *case.also} <= KINDS | {""}, case.name
         assert set(case.allowed) <= {"pass", "fail", "inconclusive"}, case.name
-        assert case.truth == "wrong" or not (case.mistake or case.also), case.name
+        assert case.truth == "wrong" or not case.mistake, case.name
+        assert case.truth != "right" or not case.also, case.name
         assert case.batch in BATCHES, case.name
 
 

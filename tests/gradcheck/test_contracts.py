@@ -166,6 +166,35 @@ def test_no_note_on_a_claim_that_follows_x(f: Any, grad: Any, mode: Any) -> None
     assert not report.notes
 
 
+NONLINEAR: dict[str, Any] = {
+    "cut off at zero": lambda v: np.maximum(v, 0.0),
+    "clipped": lambda v: np.clip(v, -1.0, 1.0),
+    "its size": np.abs,
+    "squared": np.square,
+}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("how", NONLINEAR)
+def test_a_claim_that_is_not_linear_in_its_last_argument(how: str, mode: Any) -> None:
+    """Whatever it makes of the directions that are compared, it has the same reason."""
+    change = NONLINEAR[how]
+    for seed in range(10):
+        reports = [
+            check(cubes, X, vjp=lambda x, v: scalar_vjp(x, change(v)), rng=seed, mode=mode),
+            check(np.sin, X, vjp=lambda x, v: change(v) * np.cos(x), rng=seed, mode=mode),
+            check(np.sin, X, jvp=lambda x, u: change(u) * np.cos(x), rng=seed, mode=mode),
+        ]
+        for report in reports:
+            assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.NONLINEAR), str(report)
+
+
+@pytest.mark.parametrize("how", NONLINEAR)
+def test_an_hvp_that_is_not_linear_in_its_last_argument(how: str) -> None:
+    report = check(cubes, X, hvp=lambda x, u: 6 * x * NONLINEAR[how](u), rng=0)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.NONLINEAR), str(report)
+
+
 def test_random_function_is_inconclusive() -> None:
     rng = np.random.default_rng(0)
     report = check(lambda x: cubes(x) * rng.random(), X, grad=cubes_grad, rng=0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gradcheck
 from gradcheck import Outcome, check
 
 X = np.random.default_rng(0).standard_normal(20)
@@ -213,3 +214,188 @@ def test_a_steep_claim_in_float32_has_not_lost_its_digits() -> None:
     for seed in range(5):
         report = check(f, x, grad=grad, rng=seed)
         assert report.diagnosis is None or report.diagnosis.kind == "entry", str(report)
+
+
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e-200, 1e200, 1e308])
+@pytest.mark.parametrize("scale", [1.0, 1e-100, 1e100])
+def test_whatever_is_claimed_is_judged(size: float, scale: float) -> None:
+    """Along some directions such claims sum to exactly zero, or to more than any number."""
+
+    def f(a: np.ndarray, b: np.ndarray) -> Any:
+        return scale * (np.sum(np.sin(a)) + np.sum(b**3))
+
+    a, b = np.array([0.3, -1.0, 0.7, 0.2]), np.array([1.0, 2.0])
+    for seed in range(10):
+        report = check(f, (a, b), grad=lambda a, b: (np.full(4, size), 3 * scale * b**2), rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
+        report = check(lambda a: f(a, b), a, grad=lambda a: np.full(4, size), rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
+
+
+@pytest.mark.parametrize(
+    ("factor", "shape", "kind", "words"),
+    [
+        (5.0, (5, 4), "reduction", "everywhere: a mean's 1/N is missing (N = 5, axis 0"),
+        (1 / 5, (5, 4), "reduction", "everywhere: 1/N too many (N = 5, axis 0"),
+        (3.0, (3, 4), "factor", "a mean's 1/N if not a factor of 3: N = 3, axis 0"),
+        (1 / 3, (3, 4), "factor", "a mean's 1/N if not a factor of 3: N = 3, axis 0"),
+        (-5.0, (5, 4), "factor", "claimed = -5 × numerical, everywhere"),
+    ],
+)
+def test_a_factor_that_is_the_length_of_an_axis(
+    factor: float, shape: tuple[int, ...], kind: str, words: str
+) -> None:
+    """Small numbers are often factors of their own, and no mean has a sign."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    report = check(lambda x: np.sum(np.sin(x)), x, grad=lambda x: factor * np.cos(x), rng=0)
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == kind
+    assert words in report.diagnosis.sentence
+    assert ("N =" in report.diagnosis.sentence) == (factor > 0)
+
+
+# -- right where a matrix stays symmetric ----------------------------------------------------------
+
+
+def positive_definite(*shape: int) -> np.ndarray:
+    a = np.random.default_rng(0).standard_normal(shape)
+    a = a @ np.swapaxes(a, -1, -2) / 4 + np.eye(shape[-1]) / 4
+    return np.asarray((a + np.swapaxes(a, -1, -2)) / 2)
+
+
+def eigenvalues_vjp(s: np.ndarray, v: np.ndarray) -> np.ndarray:
+    vectors = np.linalg.eigh(s).eigenvectors
+    return np.asarray((vectors * v[..., None, :]) @ np.swapaxes(vectors, -1, -2))
+
+
+def cholesky_vjp(s: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Murray (2016), symmetric."""
+    lower = np.linalg.cholesky(s)
+    p = np.tril(lower.T @ v)
+    p[np.diag_indices_from(p)] /= 2
+    g = np.linalg.solve(lower.T, np.linalg.solve(lower.T, p.T).T)
+    return np.asarray((g + g.T) / 2)
+
+
+def logdet(s: np.ndarray) -> Any:
+    return 2 * np.sum(np.log(np.diag(np.linalg.cholesky(s))))
+
+
+BY_CONVENTION: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "eigvalsh": (np.linalg.eigvalsh, positive_definite(4, 4), {"vjp": eigenvalues_vjp}),
+    "stacked": (np.linalg.eigvalsh, positive_definite(2, 3, 3), {"vjp": eigenvalues_vjp}),
+    "cholesky": (np.linalg.cholesky, positive_definite(4, 4), {"vjp": cholesky_vjp}),
+    "logdet": (logdet, positive_definite(5, 5), {"grad": np.linalg.inv}),
+    "indefinite": (
+        np.linalg.eigvalsh,
+        positive_definite(4, 4) - np.eye(4),
+        {"vjp": eigenvalues_vjp},
+    ),
+    "jvp": (
+        logdet,
+        positive_definite(3, 3),
+        {"jvp": lambda s, u: float(np.sum(np.linalg.inv(s) * u))},
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("which", BY_CONVENTION)
+def test_a_gradient_for_symmetric_matrices_is_named(which: str, mode: Any) -> None:
+    """The functions read a triangle alone, so all else is wrong in unrelated entries."""
+    f, s, claim = BY_CONVENTION[which]
+    name = "Symmetric" if which == "indefinite" else "PositiveDefinite"
+    for seed in range(5):
+        report = check(f, s, rng=seed, mode=mode, **claim)
+        assert report.outcome is Outcome.FAIL
+        assert report.diagnosis is not None, str(report)
+        assert report.diagnosis.kind == "symmetric"
+        assert "symmetric perturbations of argument 0," in report.diagnosis.sentence
+        assert report.diagnosis.sentence.endswith(f"give domain=gradcheck.{name}()")
+        assert check(f, s, rng=seed, mode=mode, domain=getattr(gradcheck, name)(), **claim)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda g: g * (1 + 1e-4 * np.arange(4)[:, None] * np.arange(4)),
+        lambda g: g + 1e-3 * np.eye(4)[1],
+        np.tril,
+        lambda g: g * [[1.0, 1.0, 1.0, 0.0]],
+    ],
+)
+def test_what_is_wrong_for_symmetric_matrices_too_is_not_excused(wrong: Any) -> None:
+    s = positive_definite(4, 4)
+    for seed in range(10):
+        report = check(logdet, s, grad=lambda s: wrong(np.linalg.inv(s)), rng=seed)
+        assert report.outcome is Outcome.FAIL
+        assert report.diagnosis is None or report.diagnosis.kind != "symmetric", str(report)
+
+
+def test_symmetric_perturbations_must_start_from_a_symmetric_matrix() -> None:
+    """The same claim, at a matrix whose upper triangle cholesky doesn't read."""
+    s = positive_definite(4, 4)
+    s[0, 3] += 1.0
+    report = check(
+        logdet,
+        s,
+        grad=lambda s: np.linalg.inv(np.tril(s) + np.tril(s, -1).T),
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL
+    assert report.diagnosis is None, str(report)
+
+
+def test_a_transposed_gradient_is_named_so_at_a_symmetric_matrix_too() -> None:
+    w = np.random.default_rng(1).standard_normal((4, 4))
+    report = check(
+        lambda a: np.sum(w * a**3),
+        positive_definite(4, 4),
+        grad=lambda a: (3 * w * a**2).T,
+        rng=0,
+    )
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == "transpose"
+
+
+@pytest.mark.parametrize(
+    ("f", "names", "domain"),
+    [
+        (
+            lambda s, t: logdet(s) * np.sum(t**2),
+            "argument 0",
+            "{0: gradcheck.PositiveDefinite()}",
+        ),
+        (
+            lambda s, t: logdet(s) * np.sum(np.tril(t) ** 2 + np.tril(t, -1) ** 2),
+            "argument 0 and argument 1",
+            "{0: gradcheck.PositiveDefinite(), 1: gradcheck.Symmetric()}",
+        ),
+    ],
+)
+def test_which_of_two_symmetric_arguments_is_meant(f: Any, names: str, domain: str) -> None:
+    s, t = positive_definite(3, 3), positive_definite(3, 3) - np.eye(3)
+
+    def grad(s: np.ndarray, t: np.ndarray) -> Any:
+        return np.linalg.inv(s) * np.sum(t**2), 2 * t * logdet(s)
+
+    for seed in range(5):
+        report = check(f, (s, t), grad=grad, rng=seed)
+        assert report.diagnosis is not None, str(report)
+        assert report.diagnosis.kind == "symmetric"
+        assert f"symmetric perturbations of {names}," in report.diagnosis.sentence
+        assert report.diagnosis.sentence.endswith(f"give domain={domain}")
+
+
+def test_symmetric_perturbations_that_show_nothing_excuse_nothing() -> None:
+    """Here f has no value along them, which contradicts no claim."""
+    s = positive_definite(4, 4)
+
+    def f(a: np.ndarray) -> Any:
+        beside = np.array_equal(a, a.T) and not np.array_equal(a, s)
+        return np.nan if beside else logdet(a)
+
+    for seed in range(5):
+        report = check(f, s, grad=np.linalg.inv, rng=seed)
+        assert report.outcome is Outcome.FAIL
+        assert report.diagnosis is None or report.diagnosis.kind != "symmetric", str(report)
