@@ -221,7 +221,7 @@ class Examination:
         kinks = self._set_kinks_aside(support)
         self._seek_confirmation(support)
         for probe in (self._try_small_outputs, self._try_small_entries):
-            if not self._disagreeing() and not kinks:
+            if self._random() and not self._disagreeing():
                 probe()
                 self._seek_confirmation(support)
         self._finish(witnessed)
@@ -345,7 +345,7 @@ class Examination:
         small &= moved > np.maximum(rounding, _LEAST_UNIT)
         if not small.any():
             return
-        first = self._comparisons[0]
+        first = self._random()[0]
         cotangent = np.zeros_like(moved)
         cotangent[small] = self._cotangent()[small] / down_to_power_of_two(moved[small])
         size = norm(claimed_terms(self._problem, first.direction, cotangent))
@@ -382,9 +382,9 @@ class Examination:
         self._problem.noise = at_x / NOISE_CONFIDENCE
         scale = max(c.scale for c in self._random())
         self._problem.claim_rounding = claim_rounding(self._problem, scale)
-        first = self._comparisons[0]
+        first = self._random()[0]
         small, size = self._small_entries(first)
-        if np.any(small) and not np.all(small):
+        if np.any(small):
             noise = max(f.noise for f in found)
             goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
             self._try(
@@ -400,6 +400,7 @@ class Examination:
         share = self._problem.pullback(c.cotangent) * c.direction
         np.abs(share, out=share)
         small = share < SMALL * (norm(share) / math.sqrt(share.size))
+        small &= c.direction != 0
         share *= small
         return small, norm(share)
 

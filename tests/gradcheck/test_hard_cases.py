@@ -784,3 +784,45 @@ def test_entries_that_are_zero_but_for_rounding_are_told() -> None:
     assert check(f, x, jac=jac, mode="full", rng=0)
     report = check(f, x, jac=lambda x: jac(x) + 1e-9 * (x == -37.0), mode="full", rng=0)
     assert report.outcome is Outcome.FAIL
+
+
+# -- small parts beside a kink elsewhere -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.0, -1.0, 5.0])
+def test_small_outputs_are_seen_beside_a_kink(factor: float) -> None:
+    x = np.array([0.7, 1.3, 0.0])
+
+    def f(x: np.ndarray) -> Any:
+        return np.array([2e11 * x[0] * x[1], 1e-6 * np.sin(x[1]), 1e11 * np.abs(x[2])])
+
+    def jac(x: np.ndarray) -> Any:
+        small = factor * 1e-6 * np.cos(x[1])
+        return np.array(
+            [[2e11 * x[1], 2e11 * x[0], 0], [0, small, 0], [0, 0, 1e11 * np.sign(x[2])]]
+        )
+
+    for seed in SEEDS:
+        report = check(f, x, jac=jac, rng=seed)
+        assert report.outcome is (Outcome.PASS if factor == 1 else Outcome.FAIL), str(report)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.0, -1.0, 2.0])
+def test_small_entries_are_seen_beside_a_kink(factor: float) -> None:
+    weights = np.ones(1000)
+    weights[:8] = 1e-7
+    x = np.random.default_rng(0).uniform(0.5, 2, 1000)
+    x[500] = 0
+
+    def f(x: np.ndarray) -> Any:
+        return 0.5 * (x * x) @ weights + abs(x[500])
+
+    def grad(x: np.ndarray) -> Any:
+        out = weights * x
+        out[:8] *= factor
+        out[500] += np.sign(x[500])
+        return out
+
+    for seed in SEEDS:
+        report = check(f, x, grad=grad, rng=seed)
+        assert report.outcome is (Outcome.PASS if factor == 1 else Outcome.FAIL), str(report)
