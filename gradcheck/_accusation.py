@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradcheck import _verdict as verdicts
+from gradcheck._additivity import is_contradictory
 from gradcheck._compare import Comparison, closer
 from gradcheck._diagnose import diagnose_entries, diagnose_throughout
 from gradcheck._ladder import Component
@@ -65,6 +66,8 @@ def accusation(
     if _is_a_hair_off(wrong, located.entries) and not _another_oracle_confirms(problem, wrong):
         assert worst is not None  # something disagrees
         return verdicts.hair_off(worst, 10 * _HAIR, resolution)
+    if is_contradictory(problem, located.entries):
+        return verdicts.contradictory(worst, located.entries)
     diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
     return verdicts.disagreement(located, worst, diagnosis, resolution)
 

@@ -35,12 +35,22 @@ _ULPS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
+class Sides:
     """One-sided derivatives of all outputs along a direction, from a single fine step."""
 
     right: Array
     left: Array
     doubt: Array
+
+    @property
+    def low(self) -> Array:
+        """The smaller of the two."""
+        return np.minimum(self.left, self.right)
+
+    @property
+    def high(self) -> Array:
+        """The larger of the two."""
+        return np.maximum(self.left, self.right)
 
     @property
     def bend(self) -> npt.NDArray[np.int_]:
@@ -50,9 +60,8 @@ class _Sides:
 
     def exclude(self, output: int, claimed: float) -> bool:
         """Whether a claimed derivative lies plainly outside."""
-        low, high = sorted((float(self.left[output]), float(self.right[output])))
         doubt = float(self.doubt[output]) + _PLAIN * abs(claimed)
-        return claimed < low - doubt or claimed > high + doubt
+        return bool(claimed < self.low[output] - doubt or claimed > self.high[output] + doubt)
 
 
 def disagreement_of_ties(
@@ -73,7 +82,7 @@ def disagreement_of_ties(
         return None
     # as long as entries may move: parts of a projected direction may be of any length
     directions = np.array([d / np.max(np.abs(d) / problem.inputs.sizes) for d in kinks])
-    alone = np.array([_sides(problem, d).bend for d in directions])
+    alone = np.array([sides_along(problem, d).bend for d in directions])
     count = np.count_nonzero(alone, axis=0)
     one_way = (count >= 2) & (np.abs(alone.sum(axis=0)) == count)
     outputs = np.flatnonzero(one_way)[:_MOST_OUTPUTS]
@@ -82,7 +91,7 @@ def disagreement_of_ties(
     way = np.sign(alone.sum(axis=0))
     suspects: list[tuple[int, Array]] = []
     for d in filter(np.any, _several_at_once(problem, directions, outputs)):
-        sides = _sides(problem, d)
+        sides = sides_along(problem, d)
         outputs = outputs[sides.bend[outputs] != -way[outputs]]
         suspects += [(j, d) for j in outputs if sides.exclude(j, _claimed(problem, d, j))]
     for j, d in (s for s in suspects if s[0] in outputs):
@@ -107,14 +116,15 @@ def _several_at_once(problem: Problem, directions: Array, outputs: Array) -> Ite
             yield (slopes / largest) @ directions
 
 
-def _sides(problem: Problem, direction: Array) -> _Sides:
+def sides_along(problem: Problem, direction: Array) -> Sides:
+    """Return f's one-sided derivatives along a direction, which takes two evaluations."""
     line = problem.curve(direction)
     h = line.unit * 2.0 ** -min(CHECK, line.depth)
     up, down = line.value(h), line.value(-h)
     right, left = (up - line.origin) / h, (line.origin - down) / h
     size = np.maximum(np.maximum(np.abs(up), np.abs(down)), np.abs(line.origin))
     doubt = _ULPS * line.eps * size / h + _PLAIN * np.maximum(np.abs(right), np.abs(left))
-    return _Sides(right, left, doubt)
+    return Sides(right, left, doubt)
 
 
 def _claimed(problem: Problem, direction: Array, output: int) -> float:

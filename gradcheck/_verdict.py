@@ -112,6 +112,21 @@ def no_subgradient(c: Comparison, names: Sequence[str], resolution: float) -> Ve
     return Verdict(Outcome.FAIL, Reason.KINK, message, resolution)
 
 
+def contradictory(worst: Comparison | None, entries: Sequence[WrongEntry]) -> Verdict:
+    """Say that f has no derivative at x that a claim could agree with."""
+    where = ""
+    if entries:
+        where = f" ({entries[0].label}: claimed {number(entries[0].claimed)})"
+    elif worst is not None:
+        where = f" (claimed {number(worst.claimed)}, numerical {number(worst.found.value)})"
+    return Verdict(
+        Outcome.INCONCLUSIVE,
+        Reason.KINK,
+        "f has no derivative at x: what it moves by when equal entries move together is not the sum of "
+        f"what it moves by for each{where}; move x off the tie",
+    )
+
+
 def single_disagreement(c: Comparison, directions: int, resolution: float) -> Verdict:
     """Say that one direction disagrees, and no other confirms it."""
     return Verdict(

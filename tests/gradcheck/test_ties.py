@@ -148,3 +148,63 @@ def test_ties_in_a_domain_are_probed_at_their_natural_size() -> None:
 def test_the_report_counts_entries_not_directions() -> None:
     report = check(np.max, TIED, grad=lambda x: np.array([1.0, 0.0, 0.0]), rng=0)
     assert "2 entries at a kink lie" in report.message
+
+
+# -- ties at which f has no derivative that adds up ------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    "claim", [[0, 0, 1, 0, 0], [0, 1 / 3, 1 / 3, 1 / 3, 0], [0] * 5, [0, 3, 0, 0, 0]]
+)
+def test_no_claim_about_a_median_of_three_that_tie_is_called_wrong(
+    claim: list[float], mode: Any
+) -> None:
+    """Each alone moves it by nothing, all together by one: whatever is claimed disagrees somewhere."""
+    x = np.array([1.0, 2.0, 2.0, 2.0, 3.0])
+    for seed in range(10):
+        report = check(np.median, x, grad=lambda x: np.array(claim), mode=mode, rng=seed)
+        assert report.outcome is not Outcome.FAIL, str(report)
+        if report.reason is Reason.KINK:
+            assert "move x off the tie" in report.message
+
+
+def test_sorting_what_ties() -> None:
+    def vjp(x: np.ndarray, v: np.ndarray) -> np.ndarray:
+        out = np.zeros_like(v)
+        out[np.argsort(x, kind="stable")] = v
+        return out
+
+    x = np.array([2.0, 1.0, 2.0, 2.0])
+    for seed in range(10):
+        assert check(np.sort, x, vjp=vjp, rng=seed).outcome is not Outcome.FAIL
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_mistake_elsewhere_is_wrong_beside_a_tie(mode: Any) -> None:
+    x = np.array([1.0, 2.0, 2.0, 2.0, 3.0])
+    report = check(
+        lambda x: np.median(x[1:4]) * 0 + np.sum(x**2) + np.median(x),
+        x,
+        grad=lambda x: np.array([2.0, 5.0, 4.0, 4.0, 7.0]),
+        mode=mode,
+        rng=0,
+    )
+    assert report.outcome is Outcome.FAIL, str(report)
+    assert (4,) in {entry.index for entry in report.wrong_entries}
+
+
+@pytest.mark.parametrize(
+    ("f", "claim"),
+    [
+        (np.sum, [1.0, 1.0, 2.0, 1.0]),  # smooth
+        (lambda x: np.sum(np.abs(x - 2)), [2.0, -1.0, 0.0, 0.0]),  # kinks of their own
+        (np.max, [1.5, 0.0, 0.0, -0.5]),  # convex
+        (lambda x: -np.max(x), [0.5, 0.0, 0.0, 0.0]),  # concave
+    ],
+)
+def test_a_mistake_in_entries_that_tie(f: Any, claim: list[float]) -> None:
+    x = np.array([2.0, 1.0, 2.0, 2.0])
+    for seed in range(10):
+        report = check(f, x, grad=lambda x: np.array(claim), rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
