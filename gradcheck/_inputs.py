@@ -114,11 +114,10 @@ class Inputs:
             if domain is not None
         }
         new = iter(a.astype(np.result_type(a.dtype, np.float64)) for a in self.point)
-        args = tuple(
-            self._filled(arg, new, copied) if k in self.argnums else arg
-            for k, arg in enumerate(self._args)
-        )
-        return Inputs(args, self.argnums, domains)
+        args = list(self._args)
+        for k in self.argnums:
+            args[k] = self._filled(args[k], new, copied)
+        return Inputs(tuple(args), self.argnums, domains)
 
     @property
     def eps(self) -> float:
@@ -170,11 +169,10 @@ class Inputs:
         return self._with([np.asarray(lift(x, d), dtype=object) for x, d in moves])
 
     def _with(self, arrays: list[Array]) -> tuple[Any, ...]:
-        new = iter(arrays)
-        return tuple(
-            next(new) if bare else self._filled(arg, new, copied) if k in self.argnums else arg
-            for k, (arg, bare) in enumerate(zip(self._args, self._bare, strict=True))
-        )
+        new, args = iter(arrays), list(self._args)
+        for k in self.argnums:  # in the order that they were given in
+            args[k] = next(new) if self._bare[k] else self._filled(args[k], new, copied)
+        return tuple(args)
 
     def _filled(self, tree: Any, new: Iterator[Array], constant: Callable[[Any], Any]) -> Any:
         """Put arrays in the place of the leaves that vary, and `constant(leaf)` in that of the others."""

@@ -605,3 +605,33 @@ def test_a_function_that_takes_no_batch_is_a_mistake_in_the_call(mode: Any) -> N
 
     check(of_real_numbers, X, grad=cubes_grad, vectorized=True, mode=mode, rng=0)
     assert mode == "full" or any(refused), "no batch of complex numbers is no mistake"
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_arguments_are_differentiated_in_the_order_given(mode: Any) -> None:
+    a, b, c = np.array([0.3, -1.2]), {"w": np.array([0.7, 2.0])}, np.array([1.5])
+
+    def f(a: Any, b: Any, c: Any) -> Any:
+        return np.sum(a * b["w"] ** 2) * c[0]
+
+    def grad(a: Any, b: Any, c: Any) -> Any:
+        return 2 * a * b["w"] * c[0], b["w"] ** 2 * c[0]
+
+    report = check(
+        f,
+        (a, b, c),
+        argnums=(1, 0),
+        grad=lambda *x: ({"w": grad(*x)[0]}, grad(*x)[1]),
+        mode=mode,
+        rng=0,
+    )
+    assert report.outcome is Outcome.PASS, str(report)
+    report = check(
+        f,
+        (a, b, c),
+        argnums=(1, 0),
+        grad=lambda *x: ({"w": 3 * grad(*x)[0]}, grad(*x)[1]),
+        mode=mode,
+        rng=0,
+    )
+    assert {e.argument for e in report.wrong_entries} == {1}
