@@ -40,7 +40,13 @@ def function_is_usable(problem: Problem) -> str:
         slot, index = problem.outputs.locate(int(bad[0]))
         where = f" at {slot.path}{list(index)}" if problem.outputs.size > 1 else ""
         raise undecided(Reason.DOMAIN, f"f(x) is {problem.value[bad[0]]}{where}")
-    again = problem.again()
+    try:
+        again = problem.again()
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}"
+        raise undecided(
+            Reason.NONDETERMINISTIC, f"f raised when it was asked again at the same x: {raised}"
+        ) from error
     if again.shape != problem.value.shape:
         raise undecided(
             Reason.NONDETERMINISTIC, "f returned another number of values at the same x"

@@ -22,7 +22,7 @@ import numpy as np
 from gradcheck._batch import Batched, Filler
 from gradcheck._directions import signed
 from gradcheck._domain import Array, Domain
-from gradcheck._estimate import DEFAULT_RTOL, Estimate, FloatOrArray, at_point
+from gradcheck._estimate import DEFAULT_RTOL, Estimate, FloatOrArray, at_point, must_be_positive
 from gradcheck._forward import Forward
 from gradcheck._ladder import BASE, CHECK, ORDINARY, SIGMAS, WIDTH, Component
 from gradcheck._line import Line, quiet
@@ -118,8 +118,7 @@ def jacobian(
     """
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}: {f!r:.80}")
-    if not rtol > 0:
-        raise ValueError(f"rtol must be positive, got {rtol!r}")
+    must_be_positive(rtol)
     batch = Batched(f) if vectorized else None
     forward = at_point(f if batch is None else batch.one, x, domain=domain)
     with quiet():

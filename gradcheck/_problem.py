@@ -21,7 +21,7 @@ from gradcheck._domain import Array
 from gradcheck._forward import Forward
 from gradcheck._inputs import Inputs
 from gradcheck._line import Counter, Line, project, rounding
-from gradcheck._numbers import NotANumberError, full_name, is_numeric
+from gradcheck._numbers import NotANumberError, full_name, is_numeric, is_precise, numeric
 from gradcheck._report import Diagnosis, Outcome, Reason
 from gradcheck._tree import (
     Layout,
@@ -377,13 +377,17 @@ def _without_dicts(out: Any) -> Any:
 
 
 def _array_of(value: Any, what: str) -> npt.NDArray[Any]:
+    """Return a part of a claim as an array; numbers of mpmath and SymPy become float64."""
     try:
-        return np.asarray(value)
+        a = np.asarray(value)
     except Exception as error:
         raise failure(
             Reason.DTYPE,
             f"{what} is a {full_name(value)} that doesn't become a NumPy array: {error}",
         ) from error
+    return (
+        numeric(a) if a.dtype.kind == "O" and any(map(is_precise, a.flat)) and is_numeric(a) else a
+    )
 
 
 def is_sparse(a: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 _OFF_GRID = 0.7390851332151607  # the root of cos t = t; any irrational number would do
 _SMALLEST_UNIT = 2.0**-1020  # so that the finest steps are not zero
+_LARGEST_UNIT = 2.0**1020
 _EXPONENT_BITS = np.int64(0x7FF0000000000000)
 _ZERO_DEPTH = 120  # at x = 0 the argument's precision sets no end to the ladder
 
@@ -64,7 +65,8 @@ def unit_of(furthest: float, reach: tuple[float, float]) -> float:
     meet no function of period 2⁻ᵏ at the same phase again and again, as sin(2πkx) at x = 1 would be met.
     """
     unit = min(furthest, *(r for r in reach if r > 0))
-    return _OFF_GRID * max(2.0 ** math.floor(math.log2(unit)), _SMALLEST_UNIT)
+    unit = min(max(unit, _SMALLEST_UNIT), _LARGEST_UNIT)
+    return _OFF_GRID * 2.0 ** math.floor(math.log2(unit))
 
 
 def depth_of(point: npt.NDArray[Any]) -> int:

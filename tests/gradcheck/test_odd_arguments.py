@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy
 
-from gradcheck import Outcome, Reason, check
+from gradcheck import Outcome, Reason, check, differentiate
 
 Mode = Literal["fast", "full"]
 X = np.array([0.5, -1.25, 2.0])
@@ -235,3 +235,31 @@ def test_a_factor_of_two_is_not_taken_for_a_mean_of_two() -> None:
     report = check(squares, np.array([1.0, 2.0]), grad=lambda x: 4 * x, rng=0)
     assert report.diagnosis is not None
     assert report.diagnosis.kind == "factor"
+
+
+def test_f_that_raises_when_asked_again() -> None:
+    calls: list[int] = []
+
+    def f(x: np.ndarray) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("the cache is full")
+        return np.sum(x)
+
+    report = check(f, np.ones(3), grad=np.ones_like, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.NONDETERMINISTIC)
+    assert "RuntimeError: the cache is full" in report.message
+
+
+def test_claims_in_numbers_of_other_libraries() -> None:
+    assert check(mpmath.sin, 0.5, grad=mpmath.cos, rng=0).outcome is Outcome.PASS
+    wrong = check(mpmath.sin, 0.5, grad=lambda x: 2 * mpmath.cos(x), rng=0)
+    assert wrong.outcome is Outcome.FAIL
+    objects = check(np.sum, np.ones(2), grad=lambda x: np.array([1.0, None]), rng=0)
+    assert objects.reason is Reason.DTYPE
+
+
+@pytest.mark.parametrize(("x", "direction"), [(-1e-300, 1e300), (-1e300, 1e-10), (-1e-307, 1e10)])
+def test_steps_beyond_the_range_of_floats(x: float, direction: float) -> None:
+    e = differentiate(lambda x: 2.0 * x, x, direction)
+    assert abs(e.value - 2.0 * direction) <= e.radius
