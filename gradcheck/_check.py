@@ -60,19 +60,22 @@ def check(
         One of them: ``grad(*x)`` for a scalar f, returns x's structure; ``jac(*x)``, an array of
         f's shape followed by x's (or one per argument, or sparse); ``vjp(*x, v)`` with v in f's
         output shape, returns x's structure; ``jvp(*x, u)`` with u in x's structure, returns f's.
-        For second derivatives of a scalar f: ``hess(*x)``, an array of x's shape twice, or ``hvp(*x,
-        u)`` with u and the answer in x's structure; they must be symmetric too.
+        For second derivatives of a scalar f: ``hess(*x)``, an array of x's shape twice (or sparse), or
+        ``hvp(*x, u)`` with u and the answer in x's structure; they must be symmetric too.
         Or a vjp and a jvp: each is checked, and they must be adjoint, ⟨vjp(v), u⟩ = ⟨v, jvp(u)⟩.
         For complex numbers the real inner product Re Σ conj(a)·b is meant, as in PyTorch: df = Re Σ
         conj(grad)·dx, and Re Σ conj(vjp(v))·u = Re Σ conj(v)·jvp(u).
     argnums : int or tuple of int, optional
         The arguments that the claim differentiates in; all by default.  With an int the claim
-        returns one gradient, with a tuple a tuple of them.
+        returns one gradient, with a tuple a tuple of them, in its order.
     domain : Domain or Mapping of int to Domain, optional
         Where f may be evaluated; of the first differentiated argument, or by position.
     rtol : float, optional
-        Relative error of the claim that is tolerated.  The default is the rounding of a computed
-        gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.
+        Relative error of the claim that is tolerated, between 0 and 1.  The default, and the least,
+        is the rounding of a computed gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.  A
+        pass then means that error bars were no wider than `rtol`, instead of 1 %; directions are
+        added until errors of ten times that would be seen (of a gradient), or some seventy times
+        (of a matrix).
     mode : {"fast", "full"}
         Random directions, at a cost that doesn't depend on n; or every entry, at that of bare
         central differences (two evaluations of f for each number in x, and a few).

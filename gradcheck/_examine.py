@@ -54,7 +54,9 @@ DIRECTIONS = 3
 _FEWEST_DIRECTIONS = 2  # an accusation needs as many
 _USUAL_DIRECTIONS = 4  # whose error bars, at the goal, see `_FINE_RESOLUTION` of a matrix
 _MOST_DIRECTIONS = 10  # a Jacobian in float32 takes nine
+_MOST_TO_TOLERANCE = 18  # ten times a coarse one takes seventeen
 _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
+_TIMES = 10.0  # the claim's tolerance, which random directions can't come much closer to
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
 
@@ -229,7 +231,7 @@ class Examination:
         if len(wrong) >= 2 or any(c.label in _AT_KINKS for c in wrong):
             return self._failed()
         if wrong and not self._is_zero_in_doubt():
-            return self._marginal(wrong[0])
+            return self._marginal(wrong)
         return self._passing(self._agreed(support, len(kinks)), witnessed)
 
     # -- directions ------------------------------------------------------------------------------
@@ -410,8 +412,8 @@ class Examination:
         at = self._problem, self._comparisons, known
         return accusation(*at, rtol=self._rtol, resolution=self._resolution())
 
-    def _marginal(self, c: Comparison) -> Verdict:
-        return verdicts.single_disagreement(c, len(self._comparisons), self._resolution())
+    def _marginal(self, wrong: Sequence[Comparison]) -> Verdict:
+        return verdicts.doubtful(wrong, len(self._comparisons), self._resolution())
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
         required = self._settings.rtol or COARSEST_RESOLUTION
@@ -437,16 +439,19 @@ class Examination:
         if sharpened:
             self._sharpen(self._random())
         usable = np.any(support) and any(c.resolved for c in self._random())
-        for _ in range(_MOST_DIRECTIONS if usable else 0):
+        for _ in range(_MOST_TO_TOLERANCE if usable else 0):
             wrong = self._disagreeing()
             # of what was sharpened there is no closer look
             if sum(not c.slight for c in wrong) >= _FEWEST_DIRECTIONS:
                 return self._failed()
-            enough = self._resolution() <= required
-            if not (enough or sharpened) and self._numerical_resolution() > required:
+            blunt = self._numerical_resolution() > required
+            enough = not blunt and self._resolution() <= self._tolerated
+            if blunt and not sharpened:
                 self._sharpen(self._random())
                 sharpened = True
-            elif (enough and not wrong) or len(self._random()) >= _MOST_DIRECTIONS:
+            elif (enough and not wrong) or len(self._random()) >= (
+                _MOST_DIRECTIONS if blunt else _MOST_TO_TOLERANCE
+            ):
                 break
             else:
                 self._try_random(support)
@@ -455,7 +460,12 @@ class Examination:
                 else:
                     self._seek_confirmation(support)
         wrong = self._disagreeing()
-        return self._marginal(wrong[0]) if wrong else None
+        return self._marginal(wrong) if wrong else None
+
+    @property
+    def _tolerated(self) -> float:
+        """The error that a pass must have been able to see."""
+        return max(COARSEST_RESOLUTION, _TIMES * self._rtol)
 
     def _is_zero_in_doubt(self) -> bool:
         """Whether a claim is a zero only beside movements of f that have nothing to do with x."""

@@ -127,15 +127,17 @@ def contradictory(worst: Comparison | None, entries: Sequence[WrongEntry]) -> Ve
     )
 
 
-def single_disagreement(c: Comparison, directions: int, resolution: float) -> Verdict:
-    """Say that one direction disagrees, and no other confirms it."""
-    return Verdict(
-        Outcome.INCONCLUSIVE,
-        _UNRESOLVED.get(c.found.reason, Reason.ROUGH),
-        f"one direction of {directions} disagrees "
-        f"({number(c.claimed)} against {number(c.found.value)} ± {c.found.radius:.1e}), the others agree",
-        resolution,
+def doubtful(wrong: Sequence[Comparison], directions: int, resolution: float) -> Verdict:
+    """Say that a direction disagrees and no other confirms it, or that several do by too little."""
+    c = max(wrong, key=lambda c: c.excess)
+    gap = f"{number(c.claimed)} against {number(c.found.value)} ± {c.found.radius:.1e}"
+    message = (
+        f"{len(wrong)} of {directions} directions disagree ({gap}), but too little for a verdict"
     )
+    if len(wrong) == 1:
+        message = f"one direction of {directions} disagrees ({gap}), and no other confirms it"
+    reason = _UNRESOLVED.get(c.found.reason, Reason.ROUGH)
+    return Verdict(Outcome.INCONCLUSIVE, reason, message, resolution)
 
 
 def hair_off(c: Comparison, accepted: float, resolution: float) -> Verdict:

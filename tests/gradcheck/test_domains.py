@@ -361,11 +361,11 @@ def test_what_makes_no_sense_is_refused_where_it_is_written(
 # -- next to an end, where other entries have no digits left for such small steps -------------------
 
 
-def entropy(p: np.ndarray) -> Any:
+def negative_entropy(p: np.ndarray) -> Any:
     return np.sum(p * np.log(p))
 
 
-def entropy_grad(p: np.ndarray) -> np.ndarray:
+def negative_entropy_grad(p: np.ndarray) -> np.ndarray:
     return np.log(p) + 1
 
 
@@ -378,8 +378,8 @@ def test_a_confident_probability_vector(t: float) -> None:
     for seed in range(10):
         p = np.random.default_rng(seed).random(3) * t
         p[-1] = 1 - p[:-1].sum()
-        right = check(entropy, p, grad=entropy_grad, domain=Simplex(), rng=seed)
-        wrong = check(entropy, p, grad=without_the_largest_one, domain=Simplex(), rng=seed)
+        right = check(negative_entropy, p, grad=negative_entropy_grad, domain=Simplex(), rng=seed)
+        wrong = check(negative_entropy, p, grad=without_the_largest_one, domain=Simplex(), rng=seed)
         if t > 1e-10:
             assert (right.outcome, wrong.outcome) == (Outcome.PASS, Outcome.FAIL), str(right)
         else:
@@ -390,7 +390,7 @@ def test_a_confident_probability_vector(t: float) -> None:
 @pytest.mark.parametrize("t", [1e-3, 1e-6, 1e-8])
 def test_an_error_bar_knows_the_digits_of_every_entry(t: float) -> None:
     x = np.array([t, 1 - t])
-    e = differentiate(entropy, x, np.array([1.0, -1.0]), domain=Simplex())
+    e = differentiate(negative_entropy, x, np.array([1.0, -1.0]), domain=Simplex())
     assert abs(e.value - np.log(x[0] / x[1])) <= e.radius < 1e-4 * abs(e.value)
 
 

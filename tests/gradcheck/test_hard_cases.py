@@ -826,3 +826,14 @@ def test_small_entries_are_seen_beside_a_kink(factor: float) -> None:
     for seed in SEEDS:
         report = check(f, x, grad=grad, rng=seed)
         assert report.outcome is (Outcome.PASS if factor == 1 else Outcome.FAIL), str(report)
+
+
+def test_directions_that_disagree_by_too_little_are_counted() -> None:
+    x = 1e12 + np.random.default_rng(0).standard_normal(6)
+    report = check(
+        lambda x: np.sum((x - 1e12) ** 2), x, grad=lambda x: 2 * (x - 1e12) * 1.02, rng=0
+    )
+    assert report.outcome is Outcome.INCONCLUSIVE
+    count = sum(abs(p.claimed - p.numerical) > p.allowed for p in report.probes)
+    assert count > 1
+    assert report.message.startswith(f"{count} of {len(report.probes)} directions disagree")

@@ -132,3 +132,12 @@ def test_a_coarse_tolerance_is_not_left_to_two_directions() -> None:
             rng=seed,
         )
         assert report.outcome is not Outcome.PASS, str(report)
+
+
+@pytest.mark.parametrize("rtol", [0.1, 0.01, 1e-3])
+def test_a_pass_sees_ten_times_the_tolerance(rtol: float) -> None:
+    x = np.random.default_rng(0).standard_normal(50)
+    for seed in range(10):
+        report = check(lambda x: np.sum(np.sin(x)), x, grad=np.cos, rtol=rtol, rng=seed)
+        assert report.outcome is Outcome.PASS
+        assert report.resolution <= max(10 * rtol, 0.01)
