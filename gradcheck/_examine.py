@@ -37,7 +37,7 @@ from gradcheck._directions import MISS_PROBABILITY, signed
 from gradcheck._domain import Array
 from gradcheck._entries import compare_every_entry
 from gradcheck._inputs import Inputs
-from gradcheck._kinks import find_kinks
+from gradcheck._kinks import find_kinks, too_many_kinks
 from gradcheck._ladder import NOISE_CONFIDENCE, Component
 from gradcheck._line import quiet
 from gradcheck._problem import Problem, Violation
@@ -111,6 +111,7 @@ class Examination:
         self._notes: list[str] = []
         self._rtol = 0.0
         self._miss_probability = MISS_PROBABILITY
+        self._crowded = False  # whether entries at kinks were left out
 
     # -- the two modes ---------------------------------------------------------------------------
 
@@ -318,18 +319,22 @@ class Examination:
             return c
         return judged(self._problem, c.label, c.direction, c.cotangent, found, c.rtol)
 
-    def _set_kinks_aside(self, support: Array) -> list[Comparison]:
+    def _set_kinks_aside(self, support: Array) -> Sequence[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""
         at_kink = [c for c in self._comparisons if c.found.reason == "kink"]
         if not at_kink:
-            return []
+            return ()
         kinks = find_kinks(self._problem, at_kink[0], self._rtol)
-        for c in kinks:
+        for c in kinks.entries:
             support &= c.direction == 0
-        self._comparisons = list(kinks)  # the directions so far moved these entries too
+        for positions in kinks.crowds:
+            support[positions] = False
+        self._comparisons = list(kinks.entries)  # the directions so far moved these entries too
         self._try_directions(support)
-        self._try_kinks_together([c.direction for c in kinks if c.found.interval is not None])
-        return kinks
+        self._crowded = bool(kinks.crowds)
+        alone = [c.direction for c in kinks.entries if c.found.interval is not None]
+        self._try_kinks_together(alone)
+        return kinks.entries
 
     def _try_kinks_together(self, kinks: Sequence[Array]) -> None:
         if not self._disagreeing():
@@ -416,6 +421,8 @@ class Examination:
         return verdicts.doubtful(wrong, len(self._comparisons), self._resolution())
 
     def _agreed(self, support: Array, kinks: int) -> Verdict:
+        if self._crowded:
+            raise too_many_kinks()
         required = self._settings.rtol or COARSEST_RESOLUTION
         ended = self._see(required, support)
         if ended is not None:

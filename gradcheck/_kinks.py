@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck._compare import Comparison, compare
 from gradcheck._domain import Array
 from gradcheck._ladder import BASE, CHECK, SIGMAS, STRIDE, Component
-from gradcheck._problem import Problem, undecided
+from gradcheck._problem import Problem, Violation, undecided
 from gradcheck._report import Reason
 
 _MOST_KINKS = 64
@@ -17,32 +18,40 @@ _WEAK = 2.0**-6  # of a derivative's natural size
 _PLAIN = 256.0  # times f's noise that the kink moves it
 
 
-def find_kinks(problem: Problem, found: Comparison, rtol: float) -> list[Comparison]:
-    """Return one comparison for each entry at which f has a kink, from one that met a kink.
+@dataclass(frozen=True, slots=True)
+class Kinks:
+    """Where f has kinks along a direction.
 
-    Raises
-    ------
-    Violation
-        If there are too many to judge each by itself.
+    Parameters
+    ----------
+    entries : tuple of Comparison
+        One for each entry at a kink.
+    crowds : tuple of ndarray
+        Positions among which there are more kinks, too many to look at one by one.
     """
-    kinks: list[Comparison] = []
-    stack = [np.flatnonzero(found.direction)]
-    tested = 0
-    while stack:
-        positions = stack.pop()
-        if positions.size > 1:
-            middle = positions.size // 2
-            halves = positions[:middle], positions[middle:]
-            stack += [half for half in halves if _has_kink(problem, found, half)]
-            tested += 2
-            if tested > 40 * _MOST_KINKS or len(stack) + len(kinks) > _MOST_KINKS:
-                raise undecided(
-                    Reason.KINK,
-                    f'f has kinks at x in more than {_MOST_KINKS} entries; move x off them, or use mode="full"',
-                )
-            continue
-        kinks.append(_along(problem, found, positions, rtol))
-    return kinks
+
+    entries: tuple[Comparison, ...]
+    crowds: tuple[Array, ...] = ()
+
+
+def find_kinks(problem: Problem, found: Comparison, rtol: float) -> Kinks:
+    """Return the entries at kinks, from a comparison that met one: halving as long as that stays cheap."""
+    kinks: list[Array] = []
+    groups = [np.flatnonzero(found.direction)]
+    while groups and len(groups) + len(kinks) <= _MOST_KINKS:
+        kinks += [g for g in groups if g.size == 1]
+        halves = [half for g in groups if g.size > 1 for half in np.array_split(g, 2)]
+        groups = [half for half in halves if _has_kink(problem, found, half)]
+    entries = tuple(_along(problem, found, k, rtol) for k in kinks)
+    return Kinks(entries, tuple(groups))
+
+
+def too_many_kinks() -> Violation:
+    """Return what to raise where nothing else is wrong."""
+    return undecided(
+        Reason.KINK,
+        f'f has kinks at x in more than {_MOST_KINKS} entries; move x off them, or use mode="full"',
+    )
 
 
 def _along(problem: Problem, found: Comparison, positions: Array, rtol: float) -> Comparison:

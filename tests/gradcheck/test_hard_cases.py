@@ -837,3 +837,31 @@ def test_directions_that_disagree_by_too_little_are_counted() -> None:
     count = sum(abs(p.claimed - p.numerical) > p.allowed for p in report.probes)
     assert count > 1
     assert report.message.startswith(f"{count} of {len(report.probes)} directions disagree")
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "outcome"),
+    [(1.0, Outcome.INCONCLUSIVE), (0.5, Outcome.FAIL), (-1.0, Outcome.FAIL)],
+)
+def test_more_kinks_than_can_be_looked_at(fidelity: float, outcome: Outcome) -> None:
+    """Total variation of an image with a flat part: what is wrong outside that part is seen."""
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((24, 24))
+    image[:12, :12] = 0.5
+    data = rng.standard_normal((24, 24))
+
+    def f(u: np.ndarray) -> Any:
+        edges = np.sum(np.abs(np.diff(u, axis=0))) + np.sum(np.abs(np.diff(u, axis=1)))
+        return 0.5 * np.sum((u - data) ** 2) + 0.3 * edges
+
+    def grad(u: np.ndarray) -> Any:
+        down, right = np.sign(np.diff(u, axis=0)), np.sign(np.diff(u, axis=1))
+        out = fidelity * (u - data)
+        out += 0.3 * (np.pad(down, ((1, 0), (0, 0))) - np.pad(down, ((0, 1), (0, 0))))
+        return out + 0.3 * (np.pad(right, ((0, 0), (1, 0))) - np.pad(right, ((0, 0), (0, 1))))
+
+    for seed in SEEDS:
+        report = check(f, image, grad=grad, rng=seed)
+        assert report.outcome is outcome, str(report)
+        if outcome is Outcome.INCONCLUSIVE:
+            assert report.reason is Reason.KINK
