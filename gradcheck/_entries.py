@@ -171,6 +171,7 @@ class _Entries:
         self._rng = np.random.default_rng(0) if rng is None else rng
         self._batch = batch
         self._noise = 0.0
+        self._missed_by_pairs = np.full(0, math.inf)
         inputs = problem.arithmetic.inputs
         self._sizes = inputs.sizes
         self._free = inputs.tangent(self._sizes) is self._sizes  # no domain is declared
@@ -189,7 +190,7 @@ class _Entries:
         d, v = self._random()
         quick = self._quick_scales(d, v) if self._is_roomy(d) else None
         scales = self._scales(d, v) if quick is None else quick
-        if scales.noise.size == 1 and np.isfinite(scales.noise[0]):
+        if scales.noise.size == 1 and np.isfinite(scales.noise[0]) and scales.comparison.resolved:
             # f's noise is the same whichever entry moves, even where that shows little of it
             self._noise = scales.comparison.found.noise_at_point / NOISE_CONFIDENCE
         step = self._steps(scales)
@@ -202,6 +203,7 @@ class _Entries:
         allowed = radius + self._rtol * claimed + self._yardstick.rounding
         typical = np.sqrt(np.mean(np.square(claimed), axis=1))[:, None]
         settled = np.abs(pairs.slope - self._claimed) <= allowed
+        self._missed_by_pairs = np.where(settled, allowed + radius, math.inf)
         settled &= np.abs(pairs.bend) <= 2 * rounding + _BENT * np.maximum(claimed, typical)
         settled &= self._yardstick.shows(radius)
         settled &= ~self._moves_further_off(settled, scales.noise)
@@ -360,7 +362,7 @@ class _Entries:
                     kinks += 1
                     if len(bent) < _MOST_TOGETHER:
                         bent[i] = c.direction
-                elif (entry := self._yardstick.seen_in(j, c)) is not None:
+                elif (entry := self._seen_in(i, j, c)) is not None:
                     seen = seen.beside(entry)
                 else:
                     unresolved[c.found.reason] += 1
@@ -403,15 +405,18 @@ class _Entries:
         c = self._judged(i, j, derivative(Component(line, j), GOAL))
         if c.slight:
             return self._judged(i, j, derivative(Component(line, j), CLOSELY))
-        if c.agrees and c.found.interval is None and self._is_dull(line, j, c):
+        if c.agrees and c.found.interval is None and self._is_dull(line, i, j, c):
             # steps as small as they have to be for what is claimed
             found = sharper(Component(replace(line, noise=0.0), j), c)
             return c if found is None else self._judged(i, j, found)
         return c
 
-    def _is_dull(self, line: Line, j: int, c: Comparison) -> bool:
+    def _seen_in(self, i: int, j: int, c: Comparison) -> Seen | None:
+        return self._yardstick.seen_in(j, c, float(self._missed_by_pairs[j, i]))
+
+    def _is_dull(self, line: Line, i: int, j: int, c: Comparison) -> bool:
         """Whether the steps were too large for what is claimed."""
-        if self._yardstick.seen_in(j, c) is None:
+        if self._seen_in(i, j, c) is None:
             return True
         return c.may_be_zero and outgrown(Component(line, j), c.found.size)
 

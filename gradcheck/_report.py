@@ -44,6 +44,8 @@ class Reason(enum.StrEnum):
     CLAIM_RAISED = "claim_raised"
     NOISE = "noise"
     ROUGH = "rough"
+    CUSP = "cusp"
+    JUMP = "jump"
     DOMAIN = "domain"
     EMPTY = "empty"
     FUNCTION_RAISED = "function_raised"

@@ -62,8 +62,8 @@ _ENOUGH_HALVED = 30  # once one is found: at some 35 evaluations each
 # by why the numerical side says little
 _WHY = {
     "kink": (Reason.KINK, "f or its slope has a kink at x, and no second derivative there"),
-    "cusp": (Reason.ROUGH, "f has a cusp at x, and no second derivative there"),
-    "jump": (Reason.ROUGH, "f jumps at x"),
+    "cusp": (Reason.CUSP, "f has a cusp at x, and no second derivative there"),
+    "jump": (Reason.JUMP, "f jumps at x"),
     "domain": (Reason.DOMAIN, "f isn't finite around x"),
     "one-sided": (Reason.DOMAIN, "f isn't finite around x"),
     "rough": (Reason.ROUGH, "no step sizes agree on second derivatives of f at x"),

@@ -18,7 +18,9 @@ from gradcheck._problem import Problem
 from gradcheck._resolution import BARELY, size_of
 
 Mask = npt.NDArray[np.bool_]
-_TRIFLE = 1e-4  # of what is asked for: so much of its largest entry an output's others may hide
+# Parts of what is asked for, times an output's largest entry, that its others may hide: with no
+# closer look, and after one.
+_TRIFLE, _LITTLE = 1e-4, 1e-2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Yardstick:
         self._problem = problem
         # what arithmetic as coarse as float16 rounds isn't asked of a claim
         self.required = max(required, 2 * ULPS * claim_eps(problem))
-        self._trifle = _TRIFLE * required
+        self._trifle, self._little = _TRIFLE * required, _LITTLE * required
         self._claimed = np.abs(claimed)
         self.rounding = _rounding_of(problem, self._claimed)
         self._largest = _largest_of(problem, self._claimed)
@@ -92,17 +94,21 @@ class Yardstick:
             beneath=float(np.max(missed / self._largest, where=hidden, initial=0.0)),
         )
 
-    def seen_in(self, j: int, c: Comparison) -> Seen | None:
-        """Return what would have been seen in an entry of output j that agrees; None if that is too little."""
+    def seen_in(self, j: int, c: Comparison, missed_by_pair: float) -> Seen | None:
+        """Return what would have been seen in an entry of output j that agrees; None if that is too little.
+
+        A pair of steps may have shown that there is little where the search found nothing.
+        """
         radius, own = c.found.radius, max(abs(c.claimed), abs(c.found.value))
         rounding = c.allowed - radius - c.rtol * c.scale
         if max(radius, rounding) <= self.required * own:
             return Seen(resolution=_part(c.missed, own))
         largest = float(self._largest[j, 0])
-        if radius <= max(self.required * own, self._trifle * largest):
-            return Seen(
-                hidden=int(c.claimed != 0 or own > radius), beneath=_part(c.missed, largest)
-            )
+        hidden = int(c.claimed != 0 or own > radius)
+        if radius <= self.required * own or c.missed <= self._little * largest:
+            return Seen(hidden=hidden, beneath=_part(c.missed, largest))
+        if missed_by_pair <= self.required * largest:
+            return Seen(hidden=hidden, beneath=_part(missed_by_pair, largest))
         if c.found.reason == "constant" and c.claimed != 0:
             return None
         size = size_of(self._problem, c)

@@ -11,19 +11,21 @@ from gradcheck._entries import EntryResult
 from gradcheck._locate import Located
 from gradcheck._report import Diagnosis, Outcome, Reason, WrongEntry, number
 
-_UNRESOLVED = {
-    "noise": Reason.NOISE,
-    "smooth": Reason.NOISE,
-    "domain": Reason.DOMAIN,
-    "one-sided": Reason.DOMAIN,
-    "kink": Reason.KINK,
-}
+_HIDDEN = Reason.NOISE, "f's rounding or noise hides its derivative"
+_EDGE = Reason.DOMAIN, "f isn't finite around x, or x is too close to the end of its domain"
+# by why the numerical side says little, in the estimator's words
 _WHY = {
-    Reason.NOISE: "f's rounding or noise hides its derivative",
-    Reason.DOMAIN: "f isn't finite around x, or x is too close to the end of its domain",
-    Reason.KINK: "f has kinks along the directions tried",
+    "noise": _HIDDEN,
+    "smooth": _HIDDEN,
+    "constant": _HIDDEN,
+    "domain": _EDGE,
+    "one-sided": _EDGE,
+    "kink": (Reason.KINK, "f has kinks along the directions tried"),
+    "cusp": (Reason.CUSP, "f has a cusp at x"),
+    "jump": (Reason.JUMP, "f jumps at x"),
+    "rough": (Reason.ROUGH, "no step sizes agree on a derivative of f at x"),
+    "disagreement": (Reason.ROUGH, "two ways to f's derivative contradict each other"),
 }
-_NO_STEPS = "no step sizes agree on a derivative of f at x"
 _NAMED = 4
 # which derivative is wrong, where no entry of it could be singled out
 _WHERE = {"small entries": "in the small entries", "small outputs": "of the small outputs"}
@@ -136,8 +138,7 @@ def doubtful(wrong: Sequence[Comparison], directions: int, resolution: float) ->
     )
     if len(wrong) == 1:
         message = f"one direction of {directions} disagrees ({gap}), and no other confirms it"
-    reason = _UNRESOLVED.get(c.found.reason, Reason.ROUGH)
-    return Verdict(Outcome.INCONCLUSIVE, reason, message, resolution)
+    return Verdict(Outcome.INCONCLUSIVE, _WHY[c.found.reason][0], message, resolution)
 
 
 def hair_off(c: Comparison, accepted: float, resolution: float) -> Verdict:
@@ -163,8 +164,7 @@ def rounded_flat(c: Comparison, movement: float) -> Verdict:
 
 def unresolved(worst: Comparison, resolution: float) -> Verdict:
     """Say that nothing disagrees, but the error bars are too wide to have seen a mistake."""
-    reason = _UNRESOLVED.get(worst.found.reason, Reason.ROUGH)
-    why = _WHY.get(reason, _NO_STEPS)
+    reason, why = _WHY[worst.found.reason]
     seen = (
         f"only an error of {resolution:.1e} would have been seen"
         if math.isfinite(resolution)
@@ -175,6 +175,6 @@ def unresolved(worst: Comparison, resolution: float) -> Verdict:
 
 def unresolved_entries(unresolved: int, total: int, why: str, resolution: float) -> Verdict:
     """Say that some entries can't be told, and why most of them can't."""
-    reason = _UNRESOLVED.get(why, Reason.ROUGH)
-    message = f"{unresolved} of {total} entries can't be told: {_WHY.get(reason, _NO_STEPS)}"
+    reason, text = _WHY[why]
+    message = f"{unresolved} of {total} entries can't be told: {text}"
     return Verdict(Outcome.INCONCLUSIVE, reason, message, resolution)

@@ -399,3 +399,13 @@ def test_symmetric_perturbations_that_show_nothing_excuse_nothing() -> None:
         report = check(f, s, grad=np.linalg.inv, rng=seed)
         assert report.outcome is Outcome.FAIL
         assert report.diagnosis is None or report.diagnosis.kind != "symmetric", str(report)
+
+
+def test_round_numbers_are_no_half_precision() -> None:
+    """20000 and 2 fit in float16 by chance."""
+    x = np.array([1e4, 1.0, 1e-3])
+    report = check(
+        lambda x: np.sum(x**2), x, grad=lambda x: 2 * x * np.array([1, 1, 0]), mode="full", rng=0
+    )
+    assert report.outcome is Outcome.FAIL
+    assert report.diagnosis is None or report.diagnosis.kind != "precision"

@@ -865,3 +865,19 @@ def test_more_kinks_than_can_be_looked_at(fidelity: float, outcome: Outcome) -> 
         assert report.outcome is outcome, str(report)
         if outcome is Outcome.INCONCLUSIVE:
             assert report.reason is Reason.KINK
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("f", "reason", "text"),
+    [
+        (lambda x: np.sum(np.cbrt(x)), Reason.CUSP, "f has a cusp at x"),
+        (lambda x: np.sum(x + (x > 0)), Reason.JUMP, "f jumps at x"),
+    ],
+)
+def test_where_f_has_no_derivative_the_report_says_why(
+    f: Any, reason: Reason, text: str, mode: Any
+) -> None:
+    report = check(f, np.zeros(1), grad=np.ones_like, mode=mode, rng=0)
+    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, reason), str(report)
+    assert text in report.message
