@@ -56,7 +56,7 @@ def _has_few_bits(g: Array) -> bool:
     """Whether half of the numbers are so simple (small integers, halves) that they fit in any precision."""
     mantissa, _ = np.frexp(g[g != 0])
     simple = mantissa * 64 == np.round(mantissa * 64)
-    return 2 * np.count_nonzero(simple) >= simple.size
+    return bool(2 * np.count_nonzero(simple) >= simple.size)
 
 
 def _jump(problem: Problem, failed: Comparison) -> float:
