@@ -451,8 +451,9 @@ class Examination:
             # of what was sharpened there is no closer look
             if sum(not c.slight for c in wrong) >= _FEWEST_DIRECTIONS:
                 return self._failed()
-            blunt = self._numerical_resolution() > required
-            enough = not blunt and self._resolution() <= self._tolerated
+            seen = self._resolution()
+            blunt = seen > required and self._numerical_resolution() > required
+            enough = not blunt and seen <= self._tolerated
             if blunt and not sharpened:
                 self._sharpen(self._random())
                 sharpened = True
