@@ -11,12 +11,13 @@ import numpy as np
 from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind, SecondKind
 from gradcheck._domain import Domain, must_be_domain
-from gradcheck._examine import Settings, examine
+from gradcheck._examine import examine
 from gradcheck._inputs import Inputs
 from gradcheck._options import is_number, is_whole, positions
 from gradcheck._pair import examine_pair
 from gradcheck._record import notify
 from gradcheck._report import GradientError, Outcome, Report
+from gradcheck._settings import Settings
 
 Mode = Literal["fast", "full"]
 Rng = int | np.random.Generator | None

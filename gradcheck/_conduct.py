@@ -14,7 +14,8 @@ import numpy as np
 from gradcheck._domain import Array
 from gradcheck._problem import Problem, failure, is_sparse, undecided
 from gradcheck._report import Diagnosis, Reason
-from gradcheck._tree import equal_numbers
+from gradcheck._steps import spacing
+from gradcheck._tree import describe, equal_numbers
 
 _SAME = 1e-9  # two runs of a parallel sum may differ in the last digits
 
@@ -96,6 +97,45 @@ def claim_is_linear(problem: Problem) -> None:
             Reason.NONLINEAR,
             f"−2 times the {what} doesn't give −2 times the answer: "
             f"the {problem.kind} isn't linear in its last argument",
+        )
+
+
+def looked_at_in_float64(problem: Problem) -> list[str]:
+    """Go over to float64 if f goes along, and return a note on that."""
+    if not problem.seek_float64():
+        return []
+    native = max(problem.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
+    return [f"f was evaluated in float64 for the numerical side; x is {native}"]
+
+
+def overlooked(problem: Problem) -> list[str]:
+    """Return a note on a derivative that is claimed for what doesn't vary, once the claim has answered."""
+    if not problem.overlooked:
+        return []
+    return [
+        f"{problem.overlooked} holds integers and was not varied, so the {problem.kind} claimed for it "
+        "was not looked at; give it as floats"
+    ]
+
+
+def must_suit_output(problem: Problem) -> None:
+    """Raise a TypeError for a gradient of an f that doesn't return one real number."""
+    if problem.kind != "grad":
+        return
+    if problem.outputs.is_complex:
+        raise TypeError(
+            "grad= is for an f that returns one real number, this one's is complex: use vjp="
+        )
+    if len(problem.outputs.slots) != 1:
+        raise TypeError(
+            "grad= is for an f that returns one number, this one returns "
+            f"{describe(problem.output)}: let f return the number alone, or use vjp="
+        )
+    if problem.outputs.size != 1:
+        shape = problem.outputs.slots[0].shape
+        raise TypeError(
+            f"grad= is for an f that returns one number, this one returns shape {shape}: use vjp=, or "
+            "vjp=gradcheck.Elementwise(derivative) for a function that acts entry by entry"
         )
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck import _verdict as verdicts
 from gradcheck._accusation import accusation
-from gradcheck._batch import Batched
 from gradcheck._case import ClaimKind
 from gradcheck._compare import (
     GOAL,
@@ -32,7 +31,14 @@ from gradcheck._compare import (
     norm,
     sharper,
 )
-from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
+from gradcheck._conduct import (
+    Witnessed,
+    claim_is_linear,
+    function_is_usable,
+    looked_at_in_float64,
+    must_suit_output,
+    overlooked,
+)
 from gradcheck._directions import MISS_PROBABILITY, signed
 from gradcheck._domain import Array
 from gradcheck._entries import compare_every_entry
@@ -44,10 +50,10 @@ from gradcheck._problem import Problem, Violation
 from gradcheck._report import Outcome, Report, WrongEntry
 from gradcheck._resolution import BARELY, numerical_resolution, resolution
 from gradcheck._search import Goal, first_glance, glance, one_pair, outgrown
+from gradcheck._settings import Settings
 from gradcheck._singular import Found
-from gradcheck._steps import down_to_power_of_two, spacing
+from gradcheck._steps import down_to_power_of_two
 from gradcheck._ties import TOGETHER, disagreement_of_ties
-from gradcheck._tree import describe
 from gradcheck._verdict import Verdict
 
 DIRECTIONS = 3
@@ -68,17 +74,6 @@ _SMALL_OUTPUTS = "small outputs"
 _AT_KINKS = ("kink", TOGETHER)  # judged by themselves, without a second opinion
 _NOTHING = 1024.0  # ulps of its value, by which an output moves that a right claim is sure of
 _LEAST_UNIT = 1e-280  # its reciprocal and products with it are far from float64's ends
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the caller chose."""
-
-    name: str
-    rtol: float | None
-    seed: int
-    workers: int
-    batch: Batched | None = None
 
 
 def examine(
@@ -138,33 +133,13 @@ class Examination:
         note = function_is_usable(problem)
         if note:
             self._notes.append(note)
-        if problem.seek_float64():
-            native = max(problem.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
-            self._notes.append(f"f was evaluated in float64 for the numerical side; x is {native}")
-        if problem.kind == "grad" and problem.outputs.is_complex:
-            raise TypeError(
-                "grad= is for an f that returns one real number, this one's is complex: use vjp="
-            )
-        if problem.kind == "grad" and len(problem.outputs.slots) != 1:
-            raise TypeError(
-                "grad= is for an f that returns one number, this one returns "
-                f"{describe(problem.output)}: let f return the number alone, or use vjp="
-            )
-        if problem.kind == "grad" and problem.outputs.size != 1:
-            shape = problem.outputs.slots[0].shape
-            raise TypeError(
-                f"grad= is for an f that returns one number, this one returns shape {shape}: use vjp=, or "
-                "vjp=gradcheck.Elementwise(derivative) for a function that acts entry by entry"
-            )
+        self._notes += looked_at_in_float64(problem)
+        must_suit_output(problem)
         self._rtol = claim_rtol(problem, self._settings.rtol)
         jvp = problem.kind == "jvp"
         probe = problem.inputs.tangent(self._direction()) if jvp else self._cotangent()
         witnessed = Witnessed(problem, probe)
-        if problem.overlooked:
-            self._notes.append(
-                f"{problem.overlooked} holds integers and was not varied, so the {problem.kind} claimed for it "
-                "was not looked at; give it as floats"
-            )
+        self._notes += overlooked(problem)
         return witnessed
 
     def _finish(self, witnessed: Witnessed) -> None:

@@ -239,8 +239,12 @@ class Inputs:
         """Whether there is a direction that stays in the domains: there is none in a simplex of one number."""
         if all(d is None for d in self._domains):
             return self.layout.size > 0
-        uneven = self.sizes * np.linspace(1, 2, self.layout.size)  # what no projection removes
-        return bool(np.any(self.tangent(uneven)))
+        return bool(np.any(self.uneven))
+
+    @property
+    def uneven(self) -> Array:
+        """A direction that moves all entries by about their sizes, and that no projection removes."""
+        return self.tangent(self.sizes * np.linspace(1, 2, self.layout.size))
 
     def reach(self, direction: Array) -> tuple[float, float]:
         """Largest steps backward and forward along a flat direction that stay in every domain."""

@@ -11,11 +11,12 @@ import numpy as np
 from gradcheck._compare import claim_rtol, norm
 from gradcheck._directions import signed
 from gradcheck._domain import Array
-from gradcheck._examine import Settings, examine
+from gradcheck._examine import examine
 from gradcheck._inputs import Inputs
 from gradcheck._line import quiet
 from gradcheck._problem import Problem, Violation, failure
 from gradcheck._report import Outcome, Reason, Report
+from gradcheck._settings import Settings
 
 _WORST_FIRST = (Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS)
 

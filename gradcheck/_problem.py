@@ -101,7 +101,6 @@ class Problem(Forward):
         self.moved = np.zeros(0)  # how far each of several outputs has moved along any line
         self._gradient: Array | None = None
         self._jacobian: list[Any] | None = None
-        self._hessian: Array | None = None
 
     # -- f ---------------------------------------------------------------------------------------
 
@@ -176,7 +175,7 @@ class Problem(Forward):
 
     def _overlooked(self, out: Any) -> str:
         """Say which number that doesn't vary the claim has a derivative for; empty if none."""
-        if self.kind in ("jvp", "hvp", "hess"):
+        if self.kind in ("jvp", "hess"):
             return ""
         for label, claimed in self.inputs.held((out,) if self._bare else out):
             plain = isinstance(claimed, (np.ndarray, np.generic, int, float))
@@ -192,9 +191,8 @@ class Problem(Forward):
 
     def answer_elsewhere(self, probe: Array) -> None:
         """Let the claim answer at some other point, whatever it says there."""
-        inputs = self.inputs
-        direction = inputs.tangent(inputs.sizes)
-        self.answer_beside(direction, min(_ASIDE, inputs.reach(direction)[1] / 2), probe)
+        direction = self.inputs.uneven
+        self.answer_beside(direction, min(_ASIDE, self.inputs.reach(direction)[1] / 2), probe)
 
     def _beside(self, direction: Array, t: float, probe: Array) -> Any:
         # what it raises there would be a finding about another point than x
@@ -217,15 +215,8 @@ class Problem(Forward):
         return self._checked(out, self.output, self.outputs, "the jvp", "f's output")
 
     def hessian_product(self, direction: Array) -> Array:
-        """Return the claimed H·u as a flat vector over the varying leaves (of a hess or an hvp)."""
-        if self.kind == "hvp":
-            return self._flat_gradient(self._ask(self._shaped_input(direction)))
-        if self._hessian is None:
-            (slot,) = self.inputs.layout.slots
-            claimed = np.asarray(self._ask())
-            _check_array(claimed, (*slot.shape, *slot.shape), "the Hessian", "real")
-            self._hessian = claimed.reshape(direction.size, -1).astype(np.float64)
-        return np.asarray(self._hessian @ direction)
+        """Return the claimed H·u as a flat vector over the varying leaves (of an hvp)."""
+        return self._flat_gradient(self._ask(self._shaped_input(direction)))
 
     def answer(self, probe: Array) -> list[Any]:
         """Return the claim's arrays as they come: at a cotangent, or a direction for a jvp.
@@ -247,7 +238,7 @@ class Problem(Forward):
         claim = f"the {self.kind}"
         jvp = self.kind == "jvp"
         given = [leaf.value for leaf in leaves(out)] if jvp else self._leaves_of(out, claim)
-        return [a if is_sparse(a) else _array_of(a, f"what {claim} returns") for a in given]
+        return [a if is_sparse(a) else array_of(a, f"what {claim} returns") for a in given]
 
     def _shaped_input(self, direction: Array) -> Any:
         tangent = self.inputs.shaped(direction)
@@ -291,10 +282,10 @@ class Problem(Forward):
                 raise failure(
                     Reason.SHAPE, f"{where} has shape {claimed.shape}, expected {expected}"
                 )
-            _check_array(np.asarray(claimed.tocoo().data), None, where, "real")
+            check_array(np.asarray(claimed.tocoo().data), None, where, "real")
             return claimed.tocsr().astype(np.float64)
-        block = _array_of(claimed, where)
-        _check_array(block, (*shape, *slot.shape), where, "real")
+        block = array_of(claimed, where)
+        check_array(block, (*shape, *slot.shape), where, "real")
         return block.reshape(rows, -1).astype(np.float64)
 
     def _ask(self, *extra: Any) -> Any:
@@ -325,8 +316,8 @@ class Problem(Forward):
             self.inputs.layout.slots, self._leaves_of(out, f"the {self.kind}"), strict=True
         ):
             what = f"the gradient of argument {slot.argument}{slot.path}"
-            a = _array_of(leaf, what)
-            _check_array(a, slot.shape, what, _numbers_of(slot))
+            a = array_of(leaf, what)
+            check_array(a, slot.shape, what, _numbers_of(slot))
             parts.append(a)
         return self.inputs.layout.flatten(parts)
 
@@ -359,9 +350,9 @@ class Problem(Forward):
                 Reason.SHAPE,
                 f"{what} returns {describe(out)} where {where} is {describe(pattern)}",
             )
-        parts = [_array_of(a, what) for a in in_order_of(pattern, out)]
+        parts = [array_of(a, what) for a in in_order_of(pattern, out)]
         for a, slot in zip(parts, layout.slots, strict=True):
-            _check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
+            check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
         return layout.flatten(parts)
 
     def _shaped_output(self, cotangent: Array) -> Any:
@@ -376,7 +367,7 @@ def _without_dicts(out: Any) -> Any:
     return out.tocsr() if is_sparse(out) else out
 
 
-def _array_of(value: Any, what: str) -> npt.NDArray[Any]:
+def array_of(value: Any, what: str) -> npt.NDArray[Any]:
     """Return a part of a claim as an array; numbers of mpmath and SymPy become float64."""
     try:
         a = np.asarray(value)
@@ -399,7 +390,8 @@ def _numbers_of(slot: Slot) -> str:
     return "complex" if slot.parts == 2 else "real"
 
 
-def _check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str) -> None:
+def check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str) -> None:
+    """Raise a `Violation` for a part of a claim that isn't finite numbers of that shape."""
     if a.dtype.kind not in ("fiubc" if numbers == "complex" else "fiub"):
         raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected {numbers} numbers")
     if shape is not None and a.shape != shape:

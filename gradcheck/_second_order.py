@@ -21,11 +21,17 @@ import numpy as np
 
 from gradcheck._case import SecondKind
 from gradcheck._compare import CLOSELY, Comparison, claim_eps, claim_rtol, norm
-from gradcheck._conduct import Witnessed, claim_is_linear, function_is_usable
+from gradcheck._conduct import (
+    Witnessed,
+    claim_is_linear,
+    function_is_usable,
+    looked_at_in_float64,
+    overlooked,
+)
 from gradcheck._diagnose import diagnose_throughout
 from gradcheck._directions import MISS_PROBABILITY, detectable_matrix, signed
 from gradcheck._domain import Array
-from gradcheck._examine import COARSEST_RESOLUTION, DIRECTIONS, Settings
+from gradcheck._examine import COARSEST_RESOLUTION, DIRECTIONS
 from gradcheck._hessian import bilinear
 from gradcheck._inputs import Inputs
 from gradcheck._line import quiet
@@ -42,8 +48,8 @@ from gradcheck._report import (
 )
 from gradcheck._search import Goal
 from gradcheck._second_problem import SecondProblem
+from gradcheck._settings import Settings
 from gradcheck._singular import Found
-from gradcheck._steps import spacing
 from gradcheck._verdict import Verdict, constant, doubtful
 
 _GOAL = Goal(rtol=1e-8)
@@ -147,18 +153,12 @@ class _SecondOrder:
             raise TypeError(
                 f"{problem.kind}= is for an f of real numbers that returns one real number"
             )
-        if problem.seek_float64():
-            native = max(problem.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
-            self._notes.append(f"f was evaluated in float64 for the numerical side; x is {native}")
+        self._notes += looked_at_in_float64(problem)
         self._rtol = claim_rtol(problem, self._settings.rtol)
         # a generator of its own: which pairs a seed gives is up to the pairs
         probe = self._direction(np.random.default_rng(self._settings.seed))
         witnessed = Witnessed(problem, probe)
-        if problem.overlooked:
-            self._notes.append(
-                f"{problem.overlooked} holds integers and was not varied, so the {problem.kind} claimed for it "
-                "was not looked at; give it as floats"
-            )
+        self._notes += overlooked(problem)
         return witnessed
 
     def _verdict(self) -> Verdict:

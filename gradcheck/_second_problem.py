@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck._domain import Array
-from gradcheck._numbers import is_numeric
-from gradcheck._problem import Problem, _array_of, _check_array, failure, is_sparse
+from gradcheck._problem import Problem, array_of, check_array, failure, is_sparse
 from gradcheck._report import Reason
 from gradcheck._tree import copied
 
@@ -39,26 +38,17 @@ class SecondProblem(Problem):
     def _parts(self, out: Any) -> list[Any]:
         return super()._parts(out) if self.kind == "hvp" else [_as_matrix(out)]
 
-    def _overlooked(self, out: Any) -> str:
-        if self.kind == "hess":  # it is for one array, and says nothing of others
-            return ""
-        for label, claimed in self.inputs.held((out,) if self._bare else out):
-            plain = isinstance(claimed, (np.ndarray, np.generic, int, float))
-            if plain and is_numeric(claimed) and np.any(claimed):
-                return label
-        return ""
-
     def _matrix_of(self, out: Any) -> Any:
         """Return the claimed Hessian as a square matrix of float64, sparse if it came so."""
         (slot,) = self.inputs.layout.slots
         size, claimed = self.inputs.layout.size, _as_matrix(out)
         if not is_sparse(claimed):
-            _check_array(claimed, (*slot.shape, *slot.shape), "the Hessian", "real")
+            check_array(claimed, (*slot.shape, *slot.shape), "the Hessian", "real")
             return claimed.reshape(size, size).astype(np.float64)
         if claimed.shape != (size, size):
             message = f"the Hessian has shape {claimed.shape}, expected {(size, size)}"
             raise failure(Reason.SHAPE, message)
-        _check_array(np.asarray(claimed.tocoo().data), None, "the Hessian", "real")
+        check_array(np.asarray(claimed.tocoo().data), None, "the Hessian", "real")
         return claimed.tocsr().astype(np.float64)
 
 
@@ -70,4 +60,4 @@ def _as_matrix(out: Any) -> Any:
             f"hess= is for an array or a sparse matrix, this one returns a {type(out).__name__}: "
             "give its matvec as hvp=, as in lambda x, u: hess(x).matvec(u)"
         )
-    return _array_of(out, "the Hessian")
+    return array_of(out, "the Hessian")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import Outcome, Reason, check
+from gradcheck import Outcome, Reason, Simplex, check
 
 X = np.array([0.5, -1.25, 2.0])
 
@@ -225,3 +225,16 @@ def test_stale_cache_is_seen() -> None:
 
     report = check(f, X, grad=lambda x: cubes_grad(cache["x"]), rng=0)
     assert report.outcome is Outcome.FAIL
+
+
+def test_a_reused_buffer_at_the_middle_of_a_simplex() -> None:
+    """The claim must be asked where it says something else: at an even point not along the sizes."""
+    p = np.full(4, 0.25)
+    buffer = np.empty(4)
+
+    def grad(p: np.ndarray) -> np.ndarray:
+        buffer[:] = np.log(p) + 1
+        return buffer
+
+    report = check(lambda p: np.sum(p * np.log(p)), p, grad=grad, domain=Simplex(), rng=0)
+    assert report.outcome is Outcome.FAIL, str(report)
