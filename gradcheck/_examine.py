@@ -428,13 +428,12 @@ class Examination:
                 return self._failed()
             seen = self._resolution()
             blunt = seen > required and self._numerical_resolution() > required
-            enough = not blunt and seen <= self._tolerated
+            enough = not (blunt or wrong) and seen <= self._tolerated
+            most = _MOST_DIRECTIONS if blunt else _MOST_TO_TOLERANCE
             if blunt and not sharpened:
                 self._sharpen(self._random())
                 sharpened = True
-            elif (enough and not wrong) or len(self._random()) >= (
-                _MOST_DIRECTIONS if blunt else _MOST_TO_TOLERANCE
-            ):
+            elif enough or len(self._random()) >= most:
                 break
             else:
                 self._try_random(support)

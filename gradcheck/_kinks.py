@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +76,9 @@ def _has_kink(problem: Problem, found: Comparison, positions: Array) -> bool:
     low, high = found.found.interval or (0.0, 0.0)
     if not 0 < high - low < _WEAK * found.found.scale or not found.found.noise > 0:
         return False
-    closest = math.log2(line.unit * (high - low) / (_PLAIN * found.found.noise))
-    finest = min(int(closest), component.depth)
+    with np.errstate(over="ignore"):
+        closest = np.log2(line.unit * (high - low) / np.float64(_PLAIN * found.found.noise))
+    finest = int(min(closest, component.depth))
     return finest > CHECK and _stays_bent(component, found, finest - STRIDE, finest)
 
 
