@@ -66,7 +66,7 @@ def accusation(
     if _is_a_hair_off(wrong, located.entries) and not _another_oracle_confirms(problem, wrong):
         assert worst is not None  # something disagrees
         return verdicts.hair_off(worst, 10 * _HAIR, resolution)
-    if is_contradictory(problem, located.entries):
+    if is_contradictory(problem, located.entries, worst):
         return verdicts.contradictory(worst, located.entries)
     diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
     return verdicts.disagreement(located, worst, diagnosis, resolution)

@@ -130,7 +130,8 @@ class Interval:
             return np.asarray(self.low + np.exp(g))
         if math.isinf(self.low):
             return np.asarray(self.high - np.exp(g))
-        return np.asarray(self.low + (self.high - self.low) / (1.0 + np.exp(-g)))
+        part = 1.0 / (1.0 + np.exp(-g))  # the length of the widest intervals overflows
+        return np.asarray(self.low * (1.0 - part) + self.high * part)
 
     def contains(self, x: Array) -> bool:
         """Whether every entry lies strictly inside; NaN does not."""

@@ -26,6 +26,7 @@ from gradcheck._tree import (
 _FLOAT64 = np.dtype(np.float64)
 _WINDOW = 8  # rungs, without which nothing can be told
 _NO_DEPTH = -1
+_LARGEST_EXPONENT = 1000.0
 _PART = 2.0**-7  # of the largest movement, which another matters beside
 _ENDLESS = (math.inf, math.inf)
 
@@ -285,16 +286,16 @@ class Inputs:
             return Course(reach, unit, self.eps * unit, min(depths))
         # where an end is near, so are steps that entries far from zero don't follow any more
         near, coarsest = unit_of(far, reach), self._coarsest(direction)
-        lost = max(0, math.ceil(math.log2(coarsest / near)))
+        lost = max(0, math.ceil(coarsest - math.log2(near)))
         depth = min(depths) - lost
-        noise = self.eps * max(unit, coarsest)
+        noise = self.eps * max(unit, 2.0 ** min(coarsest, _LARGEST_EXPONENT))
         return Course(reach, near, noise, depth if depth >= _WINDOW or not lost else _NO_DEPTH)
 
     def _coarsest(self, direction: Array) -> float:
-        """Return the largest t at which x + t·d has moved an entry by its size, of those that move as others do."""
+        """Return log₂ of the t at which the last of the entries that move most has moved by its size."""
         moves = np.abs(direction)
-        times = self.sizes / np.maximum(moves, _PART * np.max(moves))
-        return float(np.max(times))
+        most = moves >= _PART * np.max(moves)
+        return float(np.max(np.log2(self.sizes[most]) - np.log2(moves[most])))
 
 
 def _is_floating(value: Any) -> bool:

@@ -427,3 +427,45 @@ def test_another_argument_at_the_end_of_its_interval() -> None:
     for seed in range(10):
         report = check(f, x, grad=flipped, domain={0: Interval(-5, 1)}, rng=seed)
         assert report.outcome is not Outcome.PASS, str(report)
+
+
+@pytest.mark.parametrize("a", [1e-2, 1e-5, 1e-100, 1e-200])
+def test_an_entry_that_rests_costs_no_digits(a: float) -> None:
+    x, domain = np.array([a, 1 / a]), Interval(0, math.inf)
+    e = differentiate(lambda x: np.sum(np.log(x)), x, np.array([1.0, 0.0]), domain=domain)
+    assert abs(e.value - 1 / a) <= e.radius < 1e-7 / a
+
+
+def test_entries_of_every_size_inside_an_interval() -> None:
+    x = np.array([1e-200, 1e200, 1.0])
+    for mode in ("fast", "full"):
+        for factor, outcome in ((1.0, Outcome.PASS), (2.0, Outcome.FAIL)):
+            report = check(
+                lambda x: np.sum(np.log(x)),
+                x,
+                grad=lambda x, factor=factor: np.array([factor, 1.0, 1.0]) / x,
+                domain=Interval(0, math.inf),
+                mode=mode,
+                rng=0,
+            )
+            assert report.outcome is outcome, str(report)
+    e = differentiate(lambda x: np.sum(np.log(x)), x[:2], np.ones(2), domain=Interval(0, math.inf))
+    assert not abs(e.value - 1e200) > e.radius
+
+
+def test_directions_of_any_length_inside_an_interval() -> None:
+    def f(x: np.ndarray) -> Any:
+        return np.sum(np.log(x))
+
+    e = differentiate(f, np.array([0.5, 0.5]), np.array([1.0, 1e-12]), domain=Interval(0, 1))
+    assert abs(e.value - (2.0 + 2e-12)) <= e.radius < 1e-9
+    far = differentiate(
+        f, np.array([1e-300, 1e300]), np.full(2, 1e-100), domain=Interval(0, math.inf)
+    )
+    assert not abs(far.value - 1e200) > far.radius
+
+
+def test_samples_of_the_widest_interval_differ() -> None:
+    sample = Interval(-1e308, 1e308).sample(np.random.default_rng(0), (8,), {})
+    assert np.unique(sample).size == 8
+    assert np.all(np.isfinite(sample))

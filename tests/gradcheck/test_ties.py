@@ -15,6 +15,7 @@ TIED = np.array([2.0, 2.0, 1.0])
 POOL = np.array([1.0, 1.0, 0.5, 2.0, 2.0, 2.0])
 WEIGHTS = np.array([5.0, -1.0, 0.3])
 X0 = np.array([0.5, -2.0, 1.5])
+MIXED, SIGNED = np.split(np.random.default_rng(0).standard_normal((8, 5)), [4], axis=1)
 both_modes = pytest.mark.parametrize("mode", ["fast", "full"])
 
 
@@ -207,4 +208,41 @@ def test_a_mistake_in_entries_that_tie(f: Any, claim: list[float]) -> None:
     x = np.array([2.0, 1.0, 2.0, 2.0])
     for seed in range(10):
         report = check(f, x, grad=lambda x: np.array(claim), rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize(
+    ("f", "grad"),
+    [
+        # zeros that tie in another argument
+        (
+            lambda w, b: np.sum(np.tanh(w)) + np.sort(b)[1],
+            lambda w, b: (np.tanh(w) ** 2 - 1, np.array([0.0, 1.0, 0.0, 0.0])),
+        ),
+        # far beyond the slopes of a network at zero
+        (
+            lambda w, b: np.sum(w) + SIGNED[:, 0] @ relu(MIXED @ b),
+            lambda w, b: (np.ones(4), np.full(4, 1000.0)),
+        ),
+    ],
+)
+def test_ties_excuse_no_mistake_beside_them(f: Any, grad: Any, mode: Any) -> None:
+    w, b = np.array([0.5, 1.0, 2.0, 3.0]), np.zeros(4)
+    for seed in range(5):
+        report = check(f, (w, b), grad=grad, mode=mode, rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_ties_of_one_output_excuse_no_mistake_in_another(mode: Any) -> None:
+    x = np.array([1.0, 2.0, 2.0, 2.0, 3.0])
+
+    def jac(x: np.ndarray) -> Any:
+        return np.array([3 * x**2 * [1, 10, 10, 10, 1], [0, 0, 1, 0, 0]])
+
+    for seed in range(5):
+        report = check(
+            lambda x: np.array([np.sum(x**3), np.median(x)]), x, jac=jac, mode=mode, rng=seed
+        )
         assert report.outcome is Outcome.FAIL, str(report)
