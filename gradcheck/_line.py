@@ -38,20 +38,28 @@ class _Silence:
         self._inside = 0
         self._before = warnings.catch_warnings()
 
-    def __enter__(self) -> None:
+    def enter(self) -> warnings.catch_warnings[Any] | None:
+        """Begin; return what `leave` takes: filters that f has set around a check inside it."""
         with self._lock:
-            if self._inside == 0:
-                self._before = warnings.catch_warnings()
-                self._before.__enter__()
-                warnings.showwarning = _heard
-            if warnings.filters[:2] != _FILTERS:  # f may have set its own around a check inside it
-                for action, category in _ACTIONS:
-                    warnings.simplefilter(action, category)
             self._inside += 1
+            if self._inside > 1 and warnings.filters[:2] == _FILTERS:
+                return None
+            found = warnings.catch_warnings()
+            found.__enter__()
+            warnings.showwarning = _heard
+            for action, category in _ACTIONS:
+                warnings.simplefilter(action, category)
+            if self._inside > 1:
+                return found
+            self._before = found
+            return None
 
-    def __exit__(self, *_: object) -> None:
+    def leave(self, found: warnings.catch_warnings[Any] | None) -> None:
+        """End, and put back what was found."""
         with self._lock:
             self._inside -= 1
+            if found is not None:
+                found.__exit__(None, None, None)
             if self._inside == 0:
                 self._before.__exit__(None, None, None)
 
@@ -78,20 +86,24 @@ def quiet() -> Iterator[None]:
 
     Entered once around a whole estimation: it costs as much as a small function.
     """
-    with np.errstate(all="ignore"), _silence:
-        yield
+    found = _silence.enter()
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        _silence.leave(found)
 
 
 @contextmanager
 def _no_discarding() -> Iterator[None]:
     """Make NumPy raise where an imaginary part would be lost, in this thread alone."""
-    before = _here.refuses_to_discard
-    with _silence:
-        _here.refuses_to_discard = True
-        try:
-            yield
-        finally:
-            _here.refuses_to_discard = before
+    before, found = _here.refuses_to_discard, _silence.enter()
+    _here.refuses_to_discard = True
+    try:
+        yield
+    finally:
+        _here.refuses_to_discard = before
+        _silence.leave(found)
 
 
 @dataclass(slots=True)

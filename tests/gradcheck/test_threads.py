@@ -98,3 +98,41 @@ def test_a_check_inside_of_f_is_silent_whatever_filter_f_sets() -> None:
     before = list(warnings.filters)
     assert checked(strict) is Outcome.PASS
     assert list(warnings.filters) == before
+
+
+def test_filters_that_f_sets_around_a_check_are_put_back() -> None:
+    raised: list[str] = []
+
+    def f(x: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            differentiate(lambda t: t * t, 0.5)
+            try:
+                warnings.warn("of f's own", stacklevel=1)
+            except UserWarning as warning:
+                raised.append(str(warning))
+        return np.sum(np.sin(x))
+
+    assert checked(f) is Outcome.PASS
+    assert set(raised) == {"of f's own"}
+
+
+def test_a_recorder_in_another_thread_hears_of_its_own_warnings() -> None:
+    """It looks at a function, too, while a check is under way elsewhere."""
+    recorded: list[str] = []
+
+    def f(x: Any) -> Any:
+        if not recorded:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(beside).result(SECONDS)
+        return np.sum(np.sin(x))
+
+    def beside() -> None:
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            differentiate(lambda t: t * t, 0.5)
+            warnings.warn("mine", stacklevel=1)
+        recorded.extend(str(w.message) for w in heard)
+
+    assert checked(f) is Outcome.PASS
+    assert recorded == ["mine"]
