@@ -75,8 +75,8 @@ def check(
         Relative error of the claim that is tolerated, between 0 and 1.  The default, and the least,
         is the rounding of a computed gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.  A
         pass then means that error bars were no wider than `rtol`, instead of 1 %; directions are
-        added until errors of ten times that would be seen (of a gradient), or some seventy times
-        (of a matrix).
+        added until errors of ten times that would be seen (of a gradient), or of a hundred times (of a
+        matrix).
     mode : {"fast", "full"}
         Random directions, at a cost that doesn't depend on n; or every entry, at that of bare
         central differences (two evaluations of f for each number in x, and a few).

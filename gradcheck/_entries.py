@@ -6,6 +6,8 @@
 2. *Pairs.*  Every input gets one pair of evaluations at x ± h·sᵢ·eᵢ.  Its radius is the rounding of
    f's values over h, plus 64·C·h²; the step makes the second a small part of the first.  The exact
    length of every step is drawn.
+   Inputs that no output is said to depend on are moved once more, far and all together; where that
+   shows something, one by one.
 3. *Searches.*  A pair settles an entry if claim and pair agree within the radius (plus the tolerated
    error of the claim), if it doesn't bend as at a kink, and if the radius is as small a part of the
    entry as was asked for.  Every other entry is searched on the whole ladder, as in
@@ -23,11 +25,11 @@ of the range below its largest value, the chance of that accident is at most 4a/
 is what every difference assumes: that f has no structure finer than the step which no bend shows.
 (A kink closer to x than the step counts as at x: a claim between its slopes is right.)
 
-With several workers threads evaluate blocks of pairs, and later search columns.  Nothing is shared
-between them: a block returns its values, a column counts on a counter of its own, and both are
-added up in order afterwards.  Threads ask no other oracle than differences, because silencing a
-warning isn't safe in threads; where an oracle could help it is asked after them, from the same
-evaluations.  So neither outcome, values nor counts depend on the number of workers.
+With several workers threads evaluate blocks of pairs, and later search columns.  Of what they share
+only the count of calls is written by all of them, under a lock: a block returns its values, and a
+column counts on a counter of its own, which is added up in order afterwards.  Threads ask no other
+oracle than differences; where one could help it is asked after them, from the same evaluations.  So
+neither outcome, values nor counts depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -412,7 +414,7 @@ class _Entries:
         return c
 
     def _seen_in(self, i: int, j: int, c: Comparison) -> Seen | None:
-        return self._yardstick.seen_in(j, c, float(self._missed_by_pairs[j, i]))
+        return self._yardstick.seen_in(i, j, c, float(self._missed_by_pairs[j, i]))
 
     def _is_dull(self, line: Line, i: int, j: int, c: Comparison) -> bool:
         """Whether the steps were too large for what is claimed."""

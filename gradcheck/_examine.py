@@ -62,7 +62,8 @@ _USUAL_DIRECTIONS = 4  # whose error bars, at the goal, see `_FINE_RESOLUTION` o
 _MOST_DIRECTIONS = 10  # a Jacobian in float32 takes nine
 _MOST_TO_TOLERANCE = 18  # ten times a coarse one takes seventeen
 _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
-_TIMES = 10.0  # the claim's tolerance, which random directions can't come much closer to
+# Times the claim's tolerance, which random directions can't come much closer to.
+_TIMES, _TIMES_OF_MATRIX = 10.0, 100.0
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
 
@@ -172,7 +173,7 @@ class Examination:
             self._rtol,
             settings.workers,
             rng=self._rng,
-            required=settings.rtol or COARSEST_RESOLUTION,
+            required=self._required,
             batch=settings.batch,
         )
         self._comparisons = list(result.columns)
@@ -398,7 +399,7 @@ class Examination:
     def _agreed(self, support: Array, kinks: int) -> Verdict:
         if self._crowded:
             raise too_many_kinks()
-        required = self._settings.rtol or COARSEST_RESOLUTION
+        required = self._required
         ended = self._see(required, support)
         if ended is not None:
             return ended
@@ -447,7 +448,14 @@ class Examination:
     @property
     def _tolerated(self) -> float:
         """The error that a pass must have been able to see."""
-        return max(COARSEST_RESOLUTION, _TIMES * self._rtol)
+        times = _TIMES if self._problem.outputs.size == 1 else _TIMES_OF_MATRIX
+        return max(COARSEST_RESOLUTION, times * self._rtol)
+
+    @property
+    def _required(self) -> float:
+        """The error that the numerical side must be able to see."""
+        chosen = self._settings.rtol
+        return COARSEST_RESOLUTION if chosen is None else max(chosen, self._rtol)
 
     def _is_zero_in_doubt(self) -> bool:
         """Whether a claim is a zero only beside movements of f that have nothing to do with x."""

@@ -163,7 +163,8 @@ class _SecondOrder:
 
     def _verdict(self) -> Verdict:
         problem, witnessed = self._problem, self._begin()
-        required = self._settings.rtol or COARSEST_RESOLUTION
+        chosen = self._settings.rtol
+        required = COARSEST_RESOLUTION if chosen is None else max(chosen, self._rtol)
         for _ in range(DIRECTIONS):
             self._add_pair()
         self._pairs = [self._closer(c) if c.slight else c for c in self._pairs]

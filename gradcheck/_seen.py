@@ -34,7 +34,7 @@ class Seen:
     hidden : int
         Entries that rounding hides beside larger ones.
     beneath : float
-        Largest part of the largest entry by which those could be wrong unseen.
+        Largest part of their output's largest entry by which those could be wrong unseen.
     """
 
     resolution: float = 0.0
@@ -71,6 +71,11 @@ class Yardstick:
         self._claimed = np.abs(claimed)
         self.rounding = _rounding_of(problem, self._claimed)
         self._largest = _largest_of(problem, self._claimed)
+        # the largest entry as the caller has it, without the inputs' sizes
+        sizes = problem.arithmetic.inputs.sizes
+        whole = _largest_of(problem, self._claimed / sizes) * sizes
+        moves = np.any(self._claimed, axis=1)[:, None]
+        self._whole = np.where(moves, whole, self._largest)
 
     def shows(self, radius: Values) -> Mask:
         """Say in which entries a pair of steps with such a radius shows enough.
@@ -91,11 +96,11 @@ class Yardstick:
         return Seen(
             resolution=float(np.max(missed / self._claimed, where=plain, initial=0.0)),
             hidden=int(np.count_nonzero(hidden)),
-            beneath=float(np.max(missed / self._largest, where=hidden, initial=0.0)),
+            beneath=float(np.max(missed / self._whole, where=hidden, initial=0.0)),
         )
 
-    def seen_in(self, j: int, c: Comparison, missed_by_pair: float) -> Seen | None:
-        """Return what would have been seen in an entry of output j that agrees; None if that is too little.
+    def seen_in(self, i: int, j: int, c: Comparison, missed_by_pair: float) -> Seen | None:
+        """Return what would have been seen in entry (j, i) that agrees; None if that is too little.
 
         A pair of steps may have shown that there is little where the search found nothing.
         """
@@ -104,11 +109,11 @@ class Yardstick:
         if max(radius, rounding) <= self.required * own:
             return Seen(resolution=_part(c.missed, own))
         largest = float(self._largest[j, 0])
-        hidden = int(c.claimed != 0 or own > radius)
+        hidden, whole = int(c.claimed != 0 or own > radius), float(self._whole[j, i])
         if radius <= self.required * own or c.missed <= self._little * largest:
-            return Seen(hidden=hidden, beneath=_part(c.missed, largest))
+            return Seen(hidden=hidden, beneath=_part(c.missed, whole))
         if missed_by_pair <= self.required * largest:
-            return Seen(hidden=hidden, beneath=_part(missed_by_pair, largest))
+            return Seen(hidden=hidden, beneath=_part(missed_by_pair, whole))
         if c.found.reason == "constant" and c.claimed != 0:
             return None
         size = size_of(self._problem, c)

@@ -437,7 +437,23 @@ def test_entries_hidden_by_rounding_are_counted() -> None:
             rng=0,
         )
         assert report.outcome is Outcome.PASS
-        assert hidden(report) == (2, pytest.approx(0, abs=1e-10))
+        assert hidden(report) == (2, pytest.approx(0, abs=1e-4))
+
+
+def test_what_is_said_to_be_hidden_is_in_the_callers_units() -> None:
+    """Not times the sizes of the inputs: an error of 2e-4 beside 7e7 is 6e-12 of the largest entry."""
+    x = np.array([0.8, 1e-4])
+    report = check(
+        lambda x: 1e8 * np.sin(x[0]) + x[1] ** 2,
+        x,
+        grad=lambda x: np.array([1e8 * np.cos(x[0]), -2 * x[1]]),
+        mode="full",
+        rng=1,
+    )
+    if report.outcome is Outcome.PASS:
+        count, beneath = hidden(report)
+        assert count == 1
+        assert beneath > 4e-4 / (1e8 * np.cos(0.8))
 
 
 @pytest.mark.parametrize("factor", [1.0, -1.0, 10.0])
