@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -223,9 +224,19 @@ def numeric(e: sp.Expr, at: Point, ctx: Any) -> Any:
     return _applied(e, parts, ctx)
 
 
+_RELATIONS: dict[type[sp.Basic], Callable[[Any, Any], Any]] = {
+    sp.Eq: operator.eq,
+    sp.Ne: operator.ne,
+    sp.Gt: operator.gt,
+    sp.Ge: operator.ge,
+    sp.Lt: operator.lt,
+    sp.Le: operator.le,
+}
+
+
 def _is_true(condition: Any, at: Point, ctx: Any) -> bool:
-    left, right = (numeric(side, at, ctx) for side in (condition.gts, condition.lts))
-    return bool(left > right or (left == right and isinstance(condition, (sp.Ge, sp.Le))))
+    left, right = (numeric(side, at, ctx) for side in (condition.lhs, condition.rhs))
+    return bool(_RELATIONS[type(condition)](left, right))
 
 
 def _limit(inner: sp.Expr, v: sp.Symbol, at: Point, ctx: Any) -> Any:

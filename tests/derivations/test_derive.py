@@ -302,6 +302,7 @@ DOMAINS = [
     ("1/sqrt(x)", "x > 0", "x > 0"),
     ("log(log(x))", "x > 0; log(x) > 0", "x > 0; log(x) > 0"),
     ("x + log(1 + 0^0.5)", "all real x", "all real x"),
+    ("abs(x)/x", "x ≠ 0", "x ≠ 0"),
 ]
 
 
