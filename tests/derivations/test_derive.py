@@ -675,6 +675,12 @@ def test_a_maximum_with_a_constant_is_printed(quick) -> None:
     assert derive("max(x, log(1+e)+e^e-1)", seed=1, points=2).ok
 
 
+@pytest.mark.parametrize("text", ["abs(x)/x", "x/abs(x)"])
+def test_a_sign_in_disguise(text: str) -> None:
+    """Its slope has a branch at equality."""
+    assert derive(text, seed=1, points=2).ok
+
+
 @pytest.mark.parametrize(
     "text",
     [*("x-(y-x)", "x/(y/x)", "-x^2", "(-x)^2", "x/(x*y)", "2^(x*y)", "(2*x)^y", "x-(-y)"),
