@@ -88,7 +88,8 @@ class _Split(NamedTuple):
     def adds_up(self) -> bool:
         """Whether the sides of the whole lie between the sums of those of the parts."""
         low, high = self.low[1:].sum(axis=0) - self.doubt, self.high[1:].sum(axis=0) + self.doubt
-        return bool(np.all((low <= self.low[0]) & (self.high[0] <= high)))
+        # NaN, where a step leaves the domain, contradicts nothing
+        return not np.any((self.low[0] < low) | (self.high[0] > high))
 
 
 def _split(problem: Problem, moves: Array, first: Array, outputs: Array) -> _Split | None:

@@ -31,7 +31,7 @@ _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
 SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
 ULPS = 16.0
 _COARSE_ULPS = 8 * ULPS
-_HARDLY = 16.0
+_HARDLY = 16.0  # times what is missed; up to eight times a zero's rounding, all of it is allowed
 _NOTHING = 64.0  # times its noise, which f must exceed to be something
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 

@@ -53,7 +53,7 @@ _BEYOND = (2, 16, 128)  # times the step at which slopes break off
 _OFF_LADDER = 2.7  # rungs below a window, as the check rung is
 _CLOSEST = 31  # a rung that tells what is 1e-8 of x apart, _APART from one that should agree
 _APART = 4
-_OUTGROWN = 1e-3
+_OUTGROWN = 1e-3  # part of a movement at steps as large as x, which a slope at x is nothing beside
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
 

@@ -65,8 +65,9 @@ class Yardstick:
 
     def __init__(self, problem: Problem, claimed: Array, required: float) -> None:
         self._problem = problem
+        self._required = required
         # what arithmetic as coarse as float16 rounds isn't asked of a claim
-        self.required = max(required, 2 * ULPS * claim_eps(problem))
+        self._roundable = max(required, 2 * ULPS * claim_eps(problem))
         self._trifle, self._little = _TRIFLE * required, _LITTLE * required
         self._claimed = np.abs(claimed)
         self.rounding = _rounding_of(problem, self._claimed)
@@ -84,12 +85,13 @@ class Yardstick:
         too many.
         """
         small = (self._claimed == 0) | (self._claimed.shape[0] > 1)
-        enough = radius <= self.required * self._claimed
+        enough = radius <= self._required * self._claimed
         return np.asarray(enough | (small & (radius <= self._trifle * self._largest)))
 
     def seen_by_pairs(self, settled: Mask, radius: Values, allowed: Values) -> Seen:
         """Return what would have been seen in the entries that pairs of steps have settled."""
-        visible = np.maximum(radius, self.rounding) <= self.required * self._claimed
+        visible = radius <= self._required * self._claimed
+        visible &= self.rounding <= self._roundable * self._claimed
         claimed = settled & (self._claimed > 0)
         plain, hidden = claimed & visible, claimed & ~visible
         missed = allowed + radius
@@ -106,18 +108,18 @@ class Yardstick:
         """
         radius, own = c.found.radius, max(abs(c.claimed), abs(c.found.value))
         rounding = c.allowed - radius - c.rtol * c.scale
-        if max(radius, rounding) <= self.required * own:
+        if radius <= self._required * own and rounding <= self._roundable * own:
             return Seen(resolution=_part(c.missed, own))
         largest = float(self._largest[j, 0])
         hidden, whole = int(c.claimed != 0 or own > radius), float(self._whole[j, i])
-        if radius <= self.required * own or c.missed <= self._little * largest:
+        if radius <= self._required * own or c.missed <= self._little * largest:
             return Seen(hidden=hidden, beneath=_part(c.missed, whole))
-        if missed_by_pair <= self.required * largest:
+        if missed_by_pair <= self._required * largest:
             return Seen(hidden=hidden, beneath=_part(missed_by_pair, whole))
         if c.found.reason == "constant" and c.claimed != 0:
             return None
         size = size_of(self._problem, c)
-        if radius <= size * (BARELY if c.found.vanishes else self.required):
+        if radius <= size * (BARELY if c.found.vanishes else self._required):
             return Seen(resolution=_part(c.missed, size))
         return Seen() if c.found.reason == "constant" else None
 

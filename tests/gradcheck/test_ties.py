@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Outcome, Reason, Simplex, check
+from gradcheck._additivity import _Split
 
 Mode = Literal["fast", "full"]
 TIED = np.array([2.0, 2.0, 1.0])
@@ -246,3 +247,9 @@ def test_ties_of_one_output_excuse_no_mistake_in_another(mode: Any) -> None:
             lambda x: np.array([np.sum(x**3), np.median(x)]), x, jac=jac, mode=mode, rng=seed
         )
         assert report.outcome is Outcome.FAIL, str(report)
+
+
+def test_a_step_that_leaves_the_domain_contradicts_nothing() -> None:
+    for whole, adds_up in ((np.nan, True), (1.0, True), (2.0, False)):
+        sides = np.array([[whole], [0.0], [1.0]])
+        assert _Split(low=sides, high=sides, doubt=np.zeros(1)).adds_up is adds_up
