@@ -333,7 +333,7 @@ def _lines(r: Report) -> list[str]:
 
 def _of_what(r: Report) -> str:
     if math.isnan(r.miss_probability):
-        return "an entry's size, in any entry"
+        return "an entry's size, in any that rounding doesn't hide"
     whose = "Hessian" if r.kind in _SECOND else "gradient"
     return f"the {whose}'s size (chance of missing one: {r.miss_probability:.0e})"
 

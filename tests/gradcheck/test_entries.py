@@ -438,6 +438,7 @@ def test_entries_hidden_by_rounding_are_counted() -> None:
         )
         assert report.outcome is Outcome.PASS
         assert hidden(report) == (2, pytest.approx(0, abs=1e-4))
+        assert "of an entry's size, in any that rounding doesn't hide" in str(report)
 
 
 def test_what_is_said_to_be_hidden_is_in_the_callers_units() -> None:
