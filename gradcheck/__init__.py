@@ -12,9 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcheck._case import Argument, Case, Elementwise
-    from gradcheck._check import assert_gradient, check
-    from gradcheck._domain import (
+    from gradcheck._case.case import Argument, Case, Elementwise
+    from gradcheck._case.domain import (
         Classes,
         Domain,
         Interval,
@@ -22,34 +21,35 @@ if TYPE_CHECKING:
         Simplex,
         Symmetric,
     )
-    from gradcheck._estimate import Estimate, differentiate
-    from gradcheck._hessian import curvature, hessian_vector
-    from gradcheck._jacobian import jacobian
-    from gradcheck._report import GradientError, Outcome, Reason, Report
-    from gradcheck._suite import check_case
+    from gradcheck._estimate.differentiate import Estimate, differentiate
+    from gradcheck._estimate.hessian import curvature, hessian_vector
+    from gradcheck._estimate.jacobian import jacobian
+    from gradcheck._report.report import GradientError, Outcome, Reason, Report
+    from gradcheck._verdict.check import assert_gradient, check
+    from gradcheck._verdict.suite import check_case
 
 _HOME = {
-    "Argument": "_case",
-    "Case": "_case",
-    "Classes": "_domain",
-    "Domain": "_domain",
-    "Elementwise": "_case",
-    "Estimate": "_estimate",
-    "GradientError": "_report",
-    "Interval": "_domain",
-    "Outcome": "_report",
-    "PositiveDefinite": "_domain",
-    "Reason": "_report",
-    "Report": "_report",
-    "Simplex": "_domain",
-    "Symmetric": "_domain",
-    "assert_gradient": "_check",
-    "check": "_check",
-    "check_case": "_suite",
-    "curvature": "_hessian",
-    "differentiate": "_estimate",
-    "hessian_vector": "_hessian",
-    "jacobian": "_jacobian",
+    "Argument": "_case.case",
+    "Case": "_case.case",
+    "Classes": "_case.domain",
+    "Domain": "_case.domain",
+    "Elementwise": "_case.case",
+    "Estimate": "_estimate.differentiate",
+    "GradientError": "_report.report",
+    "Interval": "_case.domain",
+    "Outcome": "_report.report",
+    "PositiveDefinite": "_case.domain",
+    "Reason": "_report.report",
+    "Report": "_report.report",
+    "Simplex": "_case.domain",
+    "Symmetric": "_case.domain",
+    "assert_gradient": "_verdict.check",
+    "check": "_verdict.check",
+    "check_case": "_verdict.suite",
+    "curvature": "_estimate.hessian",
+    "differentiate": "_estimate.differentiate",
+    "hessian_vector": "_estimate.hessian",
+    "jacobian": "_estimate.jacobian",
 }
 
 __all__ = [

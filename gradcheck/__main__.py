@@ -2,7 +2,7 @@
 
 import sys
 
-from gradcheck._cli import main
+from gradcheck._command.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gradcheck._record import observing
-from gradcheck._report import GradientError
-from gradcheck._tally import Tallies
+from gradcheck._report.record import observing
+from gradcheck._report.report import GradientError
+from gradcheck._report.tally import Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from gradcheck._report import Report
+    from gradcheck._report.report import Report
 
 SCHEMA = "gradcheck.pytest/1"
 PROPERTY = "gradcheck"
@@ -144,7 +144,7 @@ def _hear_of(error: BaseException, tallies: Tallies) -> None:
 
 def pytest_make_parametrize_id(val: object) -> str | None:
     """Call a case by its name in the identifiers of parametrised tests."""
-    module = sys.modules.get("gradcheck._case")
+    module = sys.modules.get("gradcheck._case.case")
     return val.name if module is not None and isinstance(val, module.Case) else None
 
 

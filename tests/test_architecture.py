@@ -17,6 +17,8 @@ ALLOWED = {
     "reference": {"gradcheck", "reference"},
     "derivations": {"gradcheck", "reference", "derivations"},
 }
+# a part of gradcheck imports from itself and from the parts before it
+PARTS = ["_case", "_estimate", "_report", "_claim", "_diagnosis", "_verdict", "_command"]
 ROOT = Path(gradcheck.__file__).parents[1]
 
 
@@ -46,6 +48,26 @@ def test_imports_point_one_way(package: str) -> None:
         assert ours <= ALLOWED[package], f"{path} imports {ours - ALLOWED[package]}"
 
 
+def imported_parts(path: Path) -> set[str]:
+    """Return the parts of gradcheck that a file imports, wherever the import stands."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    modules = [n.module.split(".") for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
+    return {names[1] for names in modules if names[0] == "gradcheck" and len(names) > 1}
+
+
+def test_gradchecks_parts_are_all_listed() -> None:
+    folders = {p.parent.name for p in (ROOT / "gradcheck").glob("*/__init__.py")}
+    assert folders == set(PARTS)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_data_flows_one_way_through_gradcheck(part: str) -> None:
+    """What is given, what the derivative is, what is claimed, what is wrong, what is said of it."""
+    earlier = PARTS[: PARTS.index(part) + 1]
+    for path in sources(f"gradcheck/{part}"):
+        assert imported_parts(path) <= set(earlier), path
+
+
 def test_engine_knows_no_function() -> None:
     """gradcheck needs NumPy only; SymPy, SciPy, Hypothesis stay outside, pytest at the edges.
 
@@ -53,7 +75,7 @@ def test_engine_knows_no_function() -> None:
     """
     outside = {"sympy", "scipy", "mpmath", "hypothesis", "torch", "jax"}
     for path in sources("gradcheck"):
-        allowed = {"mpmath"} if path.name == "_oracles.py" else set()
+        allowed = {"mpmath"} if path.name == "oracles.py" else set()
         assert imported(path) & outside == allowed, path
 
 

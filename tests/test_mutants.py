@@ -17,7 +17,7 @@ import pytest
 
 import reference
 from gradcheck import Case, Outcome, check_case
-from gradcheck._tree import leaves, rebuild
+from gradcheck._case.tree import leaves, rebuild
 
 SEED = 5
 SIZES = (4, 6, 5, 3, 5, 4)  # none equal to its neighbour, so that swapped axes show

@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck import check
-from gradcheck._batch import Batched
-from gradcheck._compare import claim_rtol
-from gradcheck._entries import compare_every_entry
-from gradcheck._inputs import Inputs
-from gradcheck._jacobian import jacobian
-from gradcheck._line import quiet
-from gradcheck._problem import Problem
+from gradcheck._case.inputs import Inputs
+from gradcheck._claim.compare import claim_rtol
+from gradcheck._claim.problem import Problem
+from gradcheck._estimate.batch import Batched
+from gradcheck._estimate.jacobian import jacobian
+from gradcheck._estimate.line import quiet
+from gradcheck._verdict.entries import compare_every_entry
 
 REPEATS = 5
 Values = np.ndarray

@@ -17,13 +17,12 @@ from gradcheck import (
     Interval,
     Outcome,
     Reason,
-    _entries,
-    _examine,
     check,
 )
-from gradcheck._compare import GOAL, Comparison, confirm
-from gradcheck._search import Goal, search
-from gradcheck._singular import Found
+from gradcheck._claim.compare import GOAL, Comparison, confirm
+from gradcheck._estimate.search import Goal, search
+from gradcheck._estimate.singular import Found
+from gradcheck._verdict import entries, examine
 
 X = np.array([0.5, -1.25, 2.0])
 A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
@@ -402,7 +401,7 @@ def test_one_slight_disagreement_accuses_nobody(
         bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
         return float(np.sum(np.sin(x))) + int.from_bytes(bits) / 2**77
 
-    monkeypatch.setattr(_examine, "confirm", unlucky)
+    monkeypatch.setattr(examine, "confirm", unlucky)
     report = check(f, X, grad=np.cos, rng=0)
     assert calls > number
     assert report.outcome is not Outcome.FAIL, str(report)
@@ -421,7 +420,7 @@ def test_one_gross_disagreement_among_others_that_agree_is_inconclusive(
         c = confirm(*args)
         return replace(c, claimed=c.found.value + 1e6 * c.allowed) if calls == number else c
 
-    monkeypatch.setattr(_examine, "confirm", unlucky)
+    monkeypatch.setattr(examine, "confirm", unlucky)
     report = check(cubes, X, grad=cubes_grad, rng=0)
     assert report.outcome is Outcome.INCONCLUSIVE, str(report)
     assert "one direction of" in report.message
@@ -434,7 +433,7 @@ def test_slight_disagreement_of_an_entry_is_looked_at_again(
         found = search(component, goal)
         return replace(found, value=found.value + 5 * found.radius) if goal is GOAL else found
 
-    monkeypatch.setattr(_entries, "derivative", unlucky)
+    monkeypatch.setattr(entries, "derivative", unlucky)
     report = check(
         lambda x: np.sum(np.sin(50 * x)), X, grad=lambda x: 50 * np.cos(50 * x), mode="full"
     )

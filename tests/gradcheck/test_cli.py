@@ -15,10 +15,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gradcheck import Outcome, _cli
+from gradcheck import Outcome
 from gradcheck.__main__ import main
-from gradcheck._cli import parser
-from gradcheck._run import Options
+from gradcheck._command import cli
+from gradcheck._command.cli import parser
+from gradcheck._command.run import Options
 
 SHOP = """
     import sys
@@ -463,7 +464,7 @@ def test_a_mistake_of_the_command_itself_is_no_finding(
     def checks(options: object) -> None:
         raise KeyError("lost")
 
-    monkeypatch.setattr(_cli, "checks", checks)
+    monkeypatch.setattr(cli, "checks", checks)
     assert main(["run", "shop"]) == 2
     assert "this is a mistake of gradcheck itself" in capsys.readouterr().err
 

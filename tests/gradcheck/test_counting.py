@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gradcheck import Interval, Outcome, check
-from gradcheck._forward import Forward
-from gradcheck._inputs import Inputs
+from gradcheck._case.inputs import Inputs
+from gradcheck._estimate.forward import Forward
 
 X = np.linspace(0.5, 2.0, 60)
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck._curvature import _confirmed, _window
-from gradcheck._estimate import at_point
-from gradcheck._ladder import Component, truncation
+from gradcheck._estimate.curvature import _confirmed, _window
+from gradcheck._estimate.differentiate import at_point
+from gradcheck._estimate.ladder import Component, truncation
 
 
 def component(f: Callable[[Any], Any], x: float) -> Component:

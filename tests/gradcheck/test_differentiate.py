@@ -22,7 +22,7 @@ from gradcheck import (
     hessian_vector,
     jacobian,
 )
-from gradcheck._domain import Simplex
+from gradcheck._case.domain import Simplex
 
 Floats = npt.NDArray[np.float64]
 

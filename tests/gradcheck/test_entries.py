@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck import Domain, Interval, Outcome, Reason, Report, Simplex, _entries, _pairs, check
-from gradcheck._batch import Batched, NotBatchedError, must_keep_rows_apart
-from gradcheck._compare import Comparison, claim_rtol, judged
-from gradcheck._entries import EntryResult, compare_every_entry
-from gradcheck._inputs import Inputs
-from gradcheck._line import quiet
-from gradcheck._problem import Problem
+from gradcheck import Domain, Interval, Outcome, Reason, Report, Simplex, check
+from gradcheck._case.inputs import Inputs
+from gradcheck._claim import pairs
+from gradcheck._claim.compare import Comparison, claim_rtol, judged
+from gradcheck._claim.problem import Problem
+from gradcheck._estimate.batch import Batched, NotBatchedError, must_keep_rows_apart
+from gradcheck._estimate.line import quiet
+from gradcheck._verdict import entries
+from gradcheck._verdict.entries import EntryResult, compare_every_entry
 
 LABELS = np.random.default_rng(0).integers(0, 10, 8)
 LOGITS = np.random.default_rng(1).standard_normal((8, 10))
@@ -304,7 +306,7 @@ def test_threads_change_nothing(factor: float) -> None:
 
 
 def test_threads_count_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pairs, "CHUNK", 16 * 80 * 5)
+    monkeypatch.setattr(pairs, "CHUNK", 16 * 80 * 5)
     lock, calls = threading.Lock(), 0
 
     def counted(z: np.ndarray) -> Any:
@@ -345,21 +347,21 @@ def test_a_slight_disagreement_of_a_search_is_looked_at_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     goals = []
-    original = _entries.derivative
+    original = entries.derivative
 
     def unlucky(component: Any, goal: Any) -> Any:
         goals.append(goal)
         found = original(component, goal)
-        if goal is not _entries.GOAL:
+        if goal is not entries.GOAL:
             return found
         return replace(found, value=found.value + 5 * found.radius)
 
-    monkeypatch.setattr(_entries, "derivative", unlucky)
+    monkeypatch.setattr(entries, "derivative", unlucky)
     x = np.array([0.4])  # a single input has no pair
     report = check(
         lambda x: np.sum(np.sin(50 * x)), x, grad=lambda x: 50 * np.cos(50 * x), mode="full"
     )
-    assert _entries.CLOSELY in goals
+    assert entries.CLOSELY in goals
     assert report.outcome is Outcome.PASS, str(report)
 
 
@@ -372,7 +374,7 @@ def test_a_direction_that_contradicts_every_entry_decides_nothing(
         c = judged(*args)
         return replace(c, claimed=c.found.value + 1e6 * c.allowed)
 
-    monkeypatch.setattr(_entries, "judged", contradicting)
+    monkeypatch.setattr(entries, "judged", contradicting)
     report = check(np.sin, 0.7, grad=np.cos, mode="full", rng=0)
     assert report.outcome is Outcome.INCONCLUSIVE, str(report)
 

@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from gradcheck import Outcome, Reason, Report
-from gradcheck._formats import Checked, Run, TextStyle, as_json, github, junit, text
-from gradcheck._report import Diagnosis, Probe, WrongEntry
+from gradcheck._report.formats import Checked, Run, TextStyle, as_json, github, junit, text
+from gradcheck._report.report import Diagnosis, Probe, WrongEntry
 
 PASS = Report(
     outcome=Outcome.PASS,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer
 
 from gradcheck import Estimate, Interval, Simplex, differentiate
-from gradcheck._hessian import curvature, hessian_vector
+from gradcheck._estimate.hessian import curvature, hessian_vector
 
 Floats = npt.NDArray[np.float64]
 
@@ -156,7 +156,7 @@ def test_steps_suit_each_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     d = 1 / SIZES
     assert worst() <= 1e-7
-    monkeypatch.setattr("gradcheck._hessian._unit", lambda *_: 1.0)
+    monkeypatch.setattr("gradcheck._estimate.hessian._unit", lambda *_: 1.0)
     assert worst() >= 1.0
 
 

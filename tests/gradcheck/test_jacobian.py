@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck import Interval, Simplex, differentiate
-from gradcheck._batch import NotBatchedError
-from gradcheck._jacobian import jacobian
-from gradcheck._ladder import Component
-from gradcheck._oracles import derivative
-from gradcheck._search import Goal
-from gradcheck._sparsity import groups, pattern_of
-from gradcheck._together import first_look
+from gradcheck._estimate.batch import NotBatchedError
+from gradcheck._estimate.jacobian import jacobian
+from gradcheck._estimate.ladder import Component
+from gradcheck._estimate.oracles import derivative
+from gradcheck._estimate.search import Goal
+from gradcheck._estimate.sparsity import groups, pattern_of
+from gradcheck._estimate.together import first_look
 
 
 class Spy:
@@ -118,8 +118,8 @@ def test_entries_are_those_of_differentiate() -> None:
 @pytest.mark.parametrize("f", [softmax, broyden, np.tanh])
 def test_the_first_look_is_the_search(f: Callable[[Any], Any]) -> None:
     """Where all components at once are settled, each by itself ends the same."""
-    from gradcheck._estimate import at_point
-    from gradcheck._line import quiet
+    from gradcheck._estimate.differentiate import at_point
+    from gradcheck._estimate.line import quiet
 
     x = np.random.default_rng(3).standard_normal(40)
     goal = Goal(1e-8)

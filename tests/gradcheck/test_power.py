@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from gradcheck import Outcome, check
-from gradcheck._directions import (
+from gradcheck._case.steps import down_to_power_of_two
+from gradcheck._estimate.directions import (
     MISS_PROBABILITY,
     detectable_gradient,
     detectable_matrix,
     signed,
 )
-from gradcheck._steps import down_to_power_of_two
 
 N = 12
 DRAWS = 20_000

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gradcheck import GradientError, Outcome, Report, assert_gradient, check
-from gradcheck._record import observing
+from gradcheck._report.record import observing
 
 
 def assert_right() -> Report:

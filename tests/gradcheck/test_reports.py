@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from gradcheck import GradientError, Interval, Outcome, Report, assert_gradient, check
-from gradcheck._compare import Comparison
-from gradcheck._locate import Located
-from gradcheck._singular import Found
-from gradcheck._verdict import disagreement
+from gradcheck._claim.compare import Comparison
+from gradcheck._diagnosis.locate import Located
+from gradcheck._estimate.singular import Found
+from gradcheck._verdict.endings import disagreement
 
 A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
 X = np.array([0.5, -1.25, 2.0])

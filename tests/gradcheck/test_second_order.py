@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import aslinearoperator
 
 from gradcheck import Outcome, Reason, check
-from gradcheck._directions import detectable_matrix
+from gradcheck._estimate.directions import detectable_matrix
 
 RNG = np.random.default_rng(0)
 A = RNG.standard_normal((12, 5))

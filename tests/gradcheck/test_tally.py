@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from gradcheck import Outcome, Reason, Report
-from gradcheck._report import Probe
-from gradcheck._tally import Tallies, Tally, used_tolerance
+from gradcheck._report.report import Probe
+from gradcheck._report.tally import Tallies, Tally, used_tolerance
 
 
 def report(outcome: Outcome, *probes: Probe, name: str = "f", seed: int = 0) -> Report:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck._points import read_point
-from gradcheck._targets import CommandError, resolve, source_of
+from gradcheck._command.points import read_point
+from gradcheck._command.targets import CommandError, resolve, source_of
 
 Write = Callable[[str, str], None]
 

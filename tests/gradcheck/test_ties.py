@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Outcome, Reason, Simplex, check
-from gradcheck._additivity import _Split
+from gradcheck._claim.additivity import _Split
 
 Mode = Literal["fast", "full"]
 TIED = np.array([2.0, 2.0, 1.0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Outcome, check
-from gradcheck._tally import used_tolerance
+from gradcheck._report.tally import used_tolerance
 
 
 def kinked(x: Any) -> Any:

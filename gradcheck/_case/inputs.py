@@ -1,0 +1,323 @@
+"""The arguments of one check: which leaves vary, which stay, and fresh copies of them on demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck._case.domain import Array, Domain
+from gradcheck._case.numbers import as_array, full_name, is_precise, kind_of, number_array, numeric
+from gradcheck._case.steps import depth_of, furthest, natural_size, spacing, step_to, unit_of
+from gradcheck._case.tree import (
+    Layout,
+    Leaf,
+    copied,
+    identical,
+    in_order_of,
+    leaves,
+    like,
+    rebuild,
+)
+
+_FLOAT64 = np.dtype(np.float64)
+_WINDOW = 8  # rungs, without which nothing can be told
+_NO_DEPTH = -1
+_LARGEST_EXPONENT = 1000.0
+_PART = 2.0**-7  # of the largest movement, which another matters beside
+_ENDLESS = (math.inf, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The steps that a direction allows.
+
+    Parameters
+    ----------
+    reach : tuple of float
+        Largest t backward and forward that stay in every domain.
+    unit : float
+        The t at which x has moved by about its own size, or comes near the end of its reach.
+    argument_noise : float
+        By how much t is uncertain because x is rounded.
+    depth : int
+        The finest rung of a ladder that x's precision resolves; negative if it resolves too few.
+    """
+
+    reach: tuple[float, float]
+    unit: float
+    argument_noise: float
+    depth: int
+
+
+class Inputs:
+    """Positional arguments with the differentiated leaves marked.
+
+    Floating-point leaves of the differentiated arguments vary.  Integer and boolean leaves are
+    labels or indices and stay, unless there is no floating leaf at all: then they are meant as
+    numbers and become float64.
+
+    Parameters
+    ----------
+    args : tuple
+        The caller's arguments; they are copied once and never handed out.
+    argnums : tuple of int
+        The differentiated ones.
+    domains : Mapping of int to Domain
+        Where arguments live, by position.
+
+    Raises
+    ------
+    TypeError
+        If a leaf to vary isn't made of real or complex numbers.
+    ValueError
+        If it holds NaN or inf.
+    """
+
+    def __init__(
+        self, args: tuple[Any, ...], argnums: tuple[int, ...], domains: Mapping[int, Domain]
+    ) -> None:
+        self._args = tuple(
+            copied(_in_floats(k, a) if k in argnums else a) for k, a in enumerate(args)
+        )
+        self.argnums = argnums
+        found = [(k, leaf) for k in argnums for leaf in leaves(self._args[k])]
+        floating = any(_is_floating(leaf.value) for _, leaf in found)
+        self._varies = _is_floating if floating else _is_whole
+        chosen = [(k, leaf) for k, leaf in found if self._varies(leaf.value)]
+        named = [(k, leaf.path, number_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
+        self.layout = Layout.of(named)
+        self.point = [a for _, _, a in named]
+        self._domains = [domains.get(k) for k, _ in chosen]
+        self._bare = [
+            k in argnums and isinstance(a, np.ndarray) and self._varies(a)
+            for k, a in enumerate(self._args)
+        ]
+        self._sizes: Array | None = None
+        self._depths: list[int] | None = None
+        self.all_vary = len(chosen) == len(found)
+        self._labels = [_label(k, leaf) for k, leaf in chosen]
+
+    def must_lie_in_domains(self) -> None:
+        """Raise a ValueError if a leaf lies outside its domain."""
+        for label, a, domain in zip(self._labels, self.point, self._domains, strict=True):
+            if domain is not None and not domain.contains(a):
+                raise ValueError(f"{label} does not lie in its domain {domain}")
+
+    def widened(self) -> Inputs:
+        """Return the same point with every varying leaf in float64 (complex128)."""
+        domains = {
+            slot.argument: domain
+            for slot, domain in zip(self.layout.slots, self._domains, strict=True)
+            if domain is not None
+        }
+        new = iter(a.astype(np.result_type(a.dtype, np.float64)) for a in self.point)
+        args = list(self._args)
+        for k in self.argnums:
+            args[k] = self._filled(args[k], new, copied)
+        return Inputs(tuple(args), self.argnums, domains)
+
+    @property
+    def eps(self) -> float:
+        """Relative spacing of the coarsest arithmetic that x is stored in."""
+        return max((spacing(slot.dtype) for slot in self.layout.slots), default=spacing(_FLOAT64))
+
+    @property
+    def foreign_kind(self) -> str:
+        """Name the kind of array of another library that x was given as; empty if none."""
+        given = (leaf.value for k in self.argnums for leaf in leaves(self._args[k]))
+        converted = (a for a in given if self._varies(a))
+        own = (np.ndarray, np.generic, int, float, complex)
+        return next((full_name(a) for a in converted if not isinstance(a, own)), "")
+
+    @property
+    def emptiness(self) -> str:
+        """Say why nothing varies."""
+        kinds = {
+            f"{label} is a {full_name(value)} ({kind_of(value)})"
+            for label, value in self.held(self.pattern)
+            if np.size(value)
+        }
+        return "x holds no numbers" + "".join(f"; {kind}" for kind in sorted(kinds))
+
+    def original(self) -> tuple[Any, ...]:
+        """Return fresh copies of all arguments."""
+        return self._with([a.copy(order="K") for a in self.point])
+
+    def mover(self, direction: Array) -> Callable[[float], tuple[Any, ...]]:
+        """Return t ↦ the arguments at x + t·d, with fresh arrays for the leaves that vary."""
+        moves = list(zip(self.point, self.layout.split(direction), strict=True))
+        if self._bare == [True]:  # no tree to walk
+            ((x, d),) = moves
+            return lambda t: (step_to(x, d, t),)
+        return lambda t: self._with([step_to(x, d, t) for x, d in moves])
+
+    @property
+    def extensible(self) -> bool:
+        """Whether x is in float64 throughout, so that it can move on into finer and complex numbers."""
+        return all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
+
+    def extended(self, direction: Array, t: Any) -> tuple[Any, ...]:
+        """Return the arguments at x + t·d for a complex or an mpmath number t."""
+        moves = zip(self.point, self.layout.split(direction), strict=True)
+        if isinstance(t, complex):
+            return self._with([x + t * d for x, d in moves])
+        exact = type(t)  # mpf: floats become it without rounding
+        lift = np.frompyfunc(lambda a, b: exact(a) + t * exact(b), 2, 1)
+        return self._with([np.asarray(lift(x, d), dtype=object) for x, d in moves])
+
+    def _with(self, arrays: list[Array]) -> tuple[Any, ...]:
+        new, args = iter(arrays), list(self._args)
+        for k in self.argnums:  # in the order that they were given in
+            args[k] = next(new) if self._bare[k] else self._filled(args[k], new, copied)
+        return tuple(args)
+
+    def _filled(self, tree: Any, new: Iterator[Array], constant: Callable[[Any], Any]) -> Any:
+        """Put arrays in the place of the leaves that vary, and `constant(leaf)` in that of the others."""
+        return rebuild(
+            tree,
+            (
+                like(next(new), leaf.value) if self._varies(leaf.value) else constant(leaf.value)
+                for leaf in leaves(tree)
+            ),
+        )
+
+    @property
+    def pattern(self) -> tuple[Any, ...]:
+        """The differentiated arguments, for their structure."""
+        return tuple(self._args[k] for k in self.argnums)
+
+    def varying(self, trees: tuple[Any, ...]) -> list[Any]:
+        """Pick, from values of the structure of `pattern`, the leaves that stand where x varies."""
+        given = in_order_of(self.pattern, trees)
+        flags = (self._varies(leaf.value) for leaf in leaves(self.pattern))
+        return [value for value, varies in zip(given, flags, strict=True) if varies]
+
+    def held(self, trees: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        """Yield the labels of the leaves that don't vary, with the values that stand there in `trees`."""
+        given = in_order_of(self.pattern, trees)
+        places = ((k, leaf) for k in self.argnums for leaf in leaves(self._args[k]))
+        for (k, leaf), value in zip(places, given, strict=True):
+            if not self._varies(leaf.value):
+                yield _label(k, leaf), value
+
+    def shaped(self, flat: Array) -> tuple[Any, ...]:
+        """Give a flat vector the structure of `pattern`, with zeros where x doesn't vary."""
+        new = iter(self.layout.split(flat))
+        return tuple(self._filled(tree, new, np.zeros_like) for tree in self.pattern)
+
+    def guarded(self) -> tuple[Any, ...]:
+        """Return copies of everything, constants too: for calls after which mutation is looked for."""
+        args = self.original()
+        return tuple(a if k in self.argnums else copied(a) for k, a in enumerate(args))
+
+    def mutated(self, args: tuple[Any, ...]) -> str:
+        """Name the first leaf of `args` that no longer equals the original; empty if none."""
+        intact = self._with(self.point)
+        for k, (a, b) in enumerate(zip(args, intact, strict=True)):
+            for p, q in zip(leaves(a), leaves(b), strict=True):
+                if not identical(p.value, q.value):
+                    return _label(k, p)
+        return ""
+
+    def tangent(self, direction: Array) -> Array:
+        """Project a flat direction into the domains, leaf by leaf."""
+        if all(d is None for d in self._domains):
+            return direction
+        parts = [
+            d if domain is None else domain.tangent(x, d)
+            for x, d, domain in zip(
+                self.point, self.layout.split(direction), self._domains, strict=True
+            )
+        ]
+        return self.layout.flatten(parts)
+
+    @property
+    def can_move(self) -> bool:
+        """Whether there is a direction that stays in the domains: there is none in a simplex of one number."""
+        if all(d is None for d in self._domains):
+            return self.layout.size > 0
+        return bool(np.any(self.uneven))
+
+    @property
+    def uneven(self) -> Array:
+        """A direction that moves all entries by about their sizes, and that no projection removes."""
+        return self.tangent(self.sizes * np.linspace(1, 2, self.layout.size))
+
+    def reach(self, direction: Array) -> tuple[float, float]:
+        """Largest steps backward and forward along a flat direction that stay in every domain."""
+        backward = forward = math.inf
+        if all(d is None for d in self._domains):
+            return backward, forward
+        parts = self.layout.split(direction)
+        for x, d, domain in zip(self.point, parts, self._domains, strict=True):
+            if domain is not None:
+                b, f = domain.reach(x, d)
+                backward, forward = min(backward, b), min(forward, f)
+        return backward, forward
+
+    @property
+    def sizes(self) -> Array:
+        """How far each number may move: the natural size of its entry, a power of two, as a flat vector."""
+        if self._sizes is None:
+            pairs = zip(self.layout.slots, map(natural_size, self.point), strict=True)
+            flat = [
+                np.repeat(s, slot.parts) if slot.parts > 1 else s.reshape(-1) for slot, s in pairs
+            ]
+            self._sizes = flat[0] if len(flat) == 1 else np.concatenate([np.zeros(0), *flat])
+        return self._sizes
+
+    def course(self, direction: Array) -> Course:
+        """Say how far, and in how fine steps, x can go along a flat direction."""
+        reach = self.reach(direction)
+        far = furthest(self.sizes, direction)
+        unit = unit_of(far, _ENDLESS)
+        if self._depths is None:
+            self._depths = [depth_of(x) for x in self.point]
+        depths = self._depths
+        if len(depths) > 1:
+            slots = self.layout.slots
+            moves = (direction[s.start : s.stop].any() for s in slots)
+            depths = [k for k, moved in zip(depths, moves, strict=True) if moved]
+        if reach == _ENDLESS:
+            return Course(reach, unit, self.eps * unit, min(depths))
+        # where an end is near, so are steps that entries far from zero don't follow any more
+        near, coarsest = unit_of(far, reach), self._coarsest(direction)
+        lost = max(0, math.ceil(coarsest - math.log2(near)))
+        depth = min(depths) - lost
+        noise = self.eps * max(unit, 2.0 ** min(coarsest, _LARGEST_EXPONENT))
+        return Course(reach, near, noise, depth if depth >= _WINDOW or not lost else _NO_DEPTH)
+
+    def _coarsest(self, direction: Array) -> float:
+        """Return log₂ of the t at which the last of the entries that move most has moved by its size."""
+        moves = np.abs(direction)
+        most = moves >= _PART * np.max(moves)
+        return float(np.max(np.log2(self.sizes[most]) - np.log2(moves[most])))
+
+
+def _is_floating(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "fc"
+
+
+def _is_whole(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "biu"
+
+
+def _in_floats(k: int, tree: Any) -> Any:
+    """Round the numbers of mpmath and SymPy in an argument to float64."""
+    return rebuild(
+        tree, (_in_float(as_array(p.value, _label(k, p)), p.value) for p in leaves(tree))
+    )
+
+
+def _in_float(a: Array, value: Any) -> Any:
+    if a.dtype.kind == "O" and a.size and all(map(is_precise, a.flat)):
+        return numeric(a) if a.ndim else float(a.item())
+    return value
+
+
+def _label(k: int, leaf: Leaf) -> str:
+    return f"argument {k}{leaf.path}"

@@ -1,0 +1,200 @@
+"""Nested arguments: dicts, lists and tuples of arrays, taken apart into leaves and put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck._case.domain import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One array of a nested value and where it sits, such as ``['w'][0]``."""
+
+    path: str
+    value: Any
+
+
+def leaves(tree: Any, path: str = "") -> Iterator[Leaf]:
+    """Yield the leaves in order: dict entries as they stand, then list and tuple items."""
+    if isinstance(tree, dict):
+        for key, item in tree.items():
+            yield from leaves(item, f"{path}[{key!r}]")
+    elif isinstance(tree, (list, tuple)):
+        for k, item in enumerate(tree):
+            yield from leaves(item, f"{path}[{k}]")
+    else:
+        yield Leaf(path, tree)
+
+
+def rebuild(tree: Any, values: Iterator[Any]) -> Any:
+    """Return a value of the same structure with the leaves replaced, in order."""
+    if isinstance(tree, dict):
+        entries = {key: rebuild(item, values) for key, item in tree.items()}
+        if type(tree) is dict:
+            return entries
+        like_it = copy(tree)  # with the attributes and methods of its class
+        like_it.update(entries)
+        return like_it
+    if isinstance(tree, (list, tuple)):
+        items = [rebuild(item, values) for item in tree]
+        if isinstance(tree, list):
+            return items
+        return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
+    return next(values)
+
+
+def same_structure(a: Any, b: Any) -> bool:
+    """Whether two nested values have the same containers, keys and lengths."""
+    if isinstance(a, dict):
+        return (
+            isinstance(b, dict)
+            and a.keys() == b.keys()
+            and all(same_structure(a[k], b[k]) for k in a)
+        )
+    if isinstance(a, (list, tuple)):
+        return (
+            isinstance(b, (list, tuple))
+            and len(a) == len(b)
+            and all(same_structure(p, q) for p, q in zip(a, b, strict=True))
+        )
+    return not isinstance(b, (dict, list, tuple))
+
+
+def in_order_of(pattern: Any, tree: Any) -> Iterator[Any]:
+    """Yield the leaves of `tree` in the order of `pattern`, which has the same structure."""
+    if isinstance(pattern, dict):
+        for key in pattern:
+            yield from in_order_of(pattern[key], tree[key])
+    elif isinstance(pattern, (list, tuple)):
+        for p, t in zip(pattern, tree, strict=True):
+            yield from in_order_of(p, t)
+    else:
+        yield tree
+
+
+def copied(tree: Any) -> Any:
+    """Return the same structure with every array copied, in its own memory layout."""
+    return rebuild(
+        tree,
+        (
+            leaf.value.copy(order="K") if isinstance(leaf.value, np.ndarray) else leaf.value
+            for leaf in leaves(tree)
+        ),
+    )
+
+
+def identical(a: Any, b: Any) -> bool:
+    """Whether two leaves are equal to the last bit (NaN equals NaN)."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and equal_numbers(a, b)
+    return a is b or bool(np.all(a == b))
+
+
+def equal_numbers(a: Array, b: Array) -> bool:
+    """Whether two arrays have the same shape and numbers (NaN equals NaN)."""
+    # NaNs are looked for only where there are differences: that costs twenty times as much
+    return np.array_equal(a, b) or np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+
+
+def is_python_number(value: Any) -> bool:
+    """Whether a leaf is a plain number, which is handed back as one."""
+    return isinstance(value, (int, float)) and not isinstance(value, np.generic)
+
+
+def like(a: Array, value: Any) -> Any:
+    """Hand over an array, or a scalar where `value` is one: a plain number for a plain number."""
+    if is_python_number(value):
+        return a.item()
+    return a[()] if isinstance(value, np.generic) else a
+
+
+def describe(tree: Any) -> str:
+    """Say what a value is, for messages about structure."""
+    if isinstance(tree, dict):
+        return f"a dict with keys {list(tree)}"
+    if isinstance(tree, (list, tuple)):
+        return f"a {type(tree).__name__} of {len(tree)}"
+    return "nothing (None)" if tree is None else f"one array of shape {np.shape(tree)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where one leaf lies in a flat vector: from `start` up to `stop`.
+
+    A complex one takes two places per entry, Re and Im.
+    """
+
+    argument: int
+    path: str
+    start: int
+    stop: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def parts(self) -> int:
+        """Real numbers per entry."""
+        return 2 if self.dtype.kind == "c" else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How several arrays lie in one flat float64 vector of `size` numbers."""
+
+    slots: tuple[Slot, ...]
+    size: int
+    is_complex: bool
+
+    @classmethod
+    def of(cls, named: Iterable[tuple[int, str, Array]]) -> Layout:
+        """Lay out arrays given as (argument number, path, array)."""
+        slots: list[Slot] = []
+        start = 0
+        for argument, path, a in named:
+            stop = start + a.size * (2 if a.dtype.kind == "c" else 1)
+            slots.append(Slot(argument, path, start, stop, a.shape, a.dtype))
+            start = stop
+        return cls(tuple(slots), start, any(slot.parts == 2 for slot in slots))
+
+    def flatten(self, arrays: Iterable[Array]) -> Array:
+        """Concatenate arrays, one per slot, as float64."""
+        flat = [_real_parts(a, slot) for a, slot in zip(arrays, self.slots, strict=True)]
+        # always a new array: a claim may overwrite the one that it returned
+        return np.concatenate(flat) if flat else np.zeros(0)
+
+    def split(self, flat: Array) -> list[Array]:
+        """Cut a flat vector into arrays of the slots' shapes and dtypes."""
+        return [
+            (flat if s.parts == 1 else np.ascontiguousarray(flat))[s.start : s.stop]
+            .view(np.complex128 if s.parts == 2 else np.float64)
+            .reshape(s.shape)
+            .astype(s.dtype, copy=False)
+            for s in self.slots
+        ]
+
+    def locate(self, position: int) -> tuple[Slot, tuple[int, ...]]:
+        """Return the slot of a flat position and the index in it."""
+        for slot in self.slots:
+            if slot.start <= position < slot.stop:
+                index = np.unravel_index((position - slot.start) // slot.parts, slot.shape)
+                return slot, tuple(int(i) for i in index)
+        raise IndexError(f"position {position} of {self.size}")
+
+    def part(self, position: int) -> str:
+        """Name the part of a complex entry that a flat position is; empty for real ones."""
+        slot, _ = self.locate(position)
+        if slot.parts == 1:
+            return ""
+        return "imag" if (position - slot.start) % 2 else "real"
+
+
+def _real_parts(a: Array, slot: Slot) -> Array:
+    if slot.parts == 1:
+        return np.asarray(a, dtype=np.float64).reshape(-1)
+    return np.ascontiguousarray(a, dtype=np.complex128).reshape(-1).view(np.float64)

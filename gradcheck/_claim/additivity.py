@@ -1,0 +1,120 @@
+"""Whether f has a derivative at x at all: its directional derivatives must add up.
+
+Where three entries tie, their median has a derivative along every line, but moving one of them
+alone shows zero and moving them all shows one.  No claim can agree with that, so none is wrong.
+
+Of directions d = a + b the sides of a kink may add up in any way that stays within their sums, as
+they do for every convex f and for one of separate kinks; a claim there is judged by the sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcheck._case.domain import Array
+from gradcheck._claim.compare import Comparison
+from gradcheck._claim.problem import Problem
+from gradcheck._claim.ties import sides_along
+from gradcheck._estimate.directions import signed
+from gradcheck._report.report import WrongEntry
+
+_SPLITS = 4  # of six evaluations each: of a median of three most of them show it
+
+
+def is_contradictory(
+    problem: Problem, wrong: Sequence[WrongEntry], worst: Comparison | None
+) -> bool:
+    """Whether all that is wrong lies in entries that tie, along which f's derivatives don't add up.
+
+    Parameters
+    ----------
+    problem : Problem
+        f and the claim.
+    wrong : sequence of WrongEntry
+        Where the claim disagrees, as far as known.
+    worst : Comparison or None
+        A disagreement; what is looked at where no entry is known.
+    """
+    if wrong:
+        return all(_is_excused(problem, entry) for entry in wrong)
+    if worst is None:
+        return False
+    rng = np.random.default_rng(0)
+    tied = _with_a_twin(problem.inputs.layout.flatten(problem.inputs.point))
+    outputs = np.flatnonzero(worst.cotangent)
+    for _ in range(_SPLITS if tied.size else 0):
+        first = tied[rng.random(tied.size) < 0.5]
+        split = _split(problem, _moves(problem, tied, rng), first, outputs)
+        if split is not None and not split.adds_up:
+            return True
+    return False
+
+
+def _is_excused(problem: Problem, entry: WrongEntry) -> bool:
+    """Whether an entry's own derivative and that of its twins don't add up, in the output in question."""
+    inputs = problem.inputs
+    at = (entry.argument, entry.path)
+    slot = next(s for s in inputs.layout.slots if (s.argument, s.path) == at)
+    place = slot.parts * int(np.ravel_multi_index(entry.index, slot.shape)) if slot.shape else 0
+    position = slot.start + place + (entry.part == "imag")
+    x = inputs.layout.flatten(inputs.point)
+    tied = np.flatnonzero(x == x[position])
+    if tied.size < 2:
+        return False
+    j = 0
+    if entry.output is not None:
+        into = next(s for s in problem.outputs.slots if s.path == entry.output_path)
+        j = into.start + (int(np.ravel_multi_index(entry.output, into.shape)) if into.shape else 0)
+    rng = np.random.default_rng(0)
+    for _ in range(_SPLITS):
+        moves = _moves(problem, tied, rng)
+        split = _split(problem, moves, np.array([position]), np.array([j]))
+        if split is not None and not split.adds_up:
+            return True
+    return False
+
+
+class _Split(NamedTuple):
+    """f's one-sided derivatives along a direction and along its two parts, of some outputs."""
+
+    low: Array
+    high: Array
+    doubt: Array
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the sides of the whole lie between the sums of those of the parts."""
+        low, high = self.low[1:].sum(axis=0) - self.doubt, self.high[1:].sum(axis=0) + self.doubt
+        # NaN, where a step leaves the domain, contradicts nothing
+        return not np.any((self.low[0] < low) | (self.high[0] > high))
+
+
+def _split(problem: Problem, moves: Array, first: Array, outputs: Array) -> _Split | None:
+    """Split a direction in two; None where a domain lets a part not move."""
+    a = np.zeros_like(moves)
+    a[first] = moves[first]
+    a, b = problem.inputs.tangent(a), problem.inputs.tangent(moves - a)
+    if not (a.any() and b.any()):
+        return None
+    sides = [sides_along(problem, d) for d in (a + b, a, b)]
+    return _Split(
+        low=np.array([s.low[outputs] for s in sides]),
+        high=np.array([s.high[outputs] for s in sides]),
+        doubt=np.sum([s.doubt[outputs] for s in sides], axis=0),
+    )
+
+
+def _moves(problem: Problem, positions: Array, rng: np.random.Generator) -> Array:
+    moves = np.zeros(problem.inputs.layout.size)
+    lengths = rng.uniform(0.5, 1, positions.size)
+    moves[positions] = problem.inputs.sizes[positions] * signed(rng, positions.shape) * lengths
+    return moves
+
+
+def _with_a_twin(x: Array) -> Array:
+    """Return the positions of numbers that occur more than once."""
+    _, inverse, count = np.unique(x, return_inverse=True, return_counts=True)
+    return np.flatnonzero(count[inverse] > 1)

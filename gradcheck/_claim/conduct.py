@@ -1,0 +1,219 @@
+"""How f and the claim must behave apart from the values: deterministic, without memory, linear in v.
+
+Shape, dtype, NaN, mutation and exceptions are looked after wherever the claim is called
+(`Problem`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcheck._case.domain import Array
+from gradcheck._case.steps import spacing
+from gradcheck._case.tree import describe, equal_numbers
+from gradcheck._claim.problem import Problem, failure, is_sparse, undecided
+from gradcheck._report.report import Diagnosis, Reason
+
+_SAME = 1e-9  # two runs of a parallel sum may differ in the last digits
+
+
+def function_is_usable(problem: Problem) -> str:
+    """Check that f is finite at x and returns the same twice; return a note or an empty string.
+
+    Raises
+    ------
+    Violation
+        If f isn't finite at x, returns nothing, or returns something else the second time, or x
+        can't move.
+    """
+    if problem.outputs.size == 0 or problem.inputs.layout.size == 0:
+        empty = "f returns no values" if problem.outputs.size == 0 else problem.inputs.emptiness
+        raise undecided(Reason.EMPTY, f"there is nothing to differentiate: {empty}")
+    if not problem.inputs.can_move:
+        raise undecided(
+            Reason.EMPTY, "there is nothing to differentiate: no direction stays in the domain"
+        )
+    bad = np.flatnonzero(~np.isfinite(problem.value))
+    if bad.size:
+        slot, index = problem.outputs.locate(int(bad[0]))
+        where = f" at {slot.path}{list(index)}" if problem.outputs.size > 1 else ""
+        raise undecided(Reason.DOMAIN, f"f(x) is {problem.value[bad[0]]}{where}")
+    try:
+        again = problem.again()
+    except Exception as error:
+        raised = f"{type(error).__name__}: {error}"
+        raise undecided(
+            Reason.NONDETERMINISTIC, f"f raised when it was asked again at the same x: {raised}"
+        ) from error
+    if again.shape != problem.value.shape:
+        raise undecided(
+            Reason.NONDETERMINISTIC, "f returned another number of values at the same x"
+        )
+    if not np.all(np.isfinite(again)):
+        raise undecided(Reason.NONDETERMINISTIC, "f was finite at x, and isn't when asked again")
+    change = _change(problem.value, again)
+    if change > _SAME:
+        raise undecided(
+            Reason.NONDETERMINISTIC,
+            f"f returned another value at the same x (relative difference {change:.1e}); fix its random state",
+        )
+    return f"f is not bit-reproducible: two calls differ by {change:.1e}" if change else ""
+
+
+def claim_is_linear(problem: Problem) -> None:
+    """Check that a zero cotangent (or direction, for a jvp) gives zero, and −2 times one −2 times as much.
+
+    Raises
+    ------
+    Violation
+        If they don't.
+    """
+    ask: Callable[[Array], Array]
+    match problem.kind:
+        case "vjp":
+            ask, size, what = problem.pullback, problem.outputs.size, "upstream gradient"
+        case "jvp":
+            ask, size, what = problem.pushforward, problem.inputs.layout.size, "direction"
+        case "hvp":
+            ask, size, what = problem.hessian_product, problem.inputs.layout.size, "direction"
+        case _:
+            return
+    out, probe = ask(np.zeros(size)), np.ones(size)
+    once = ask(probe)
+    if np.any(out):
+        ignored = equal_numbers(out, once)
+        worst = float(out[np.argmax(np.abs(out))])
+        raise failure(
+            Reason.NONLINEAR,
+            f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
+            Diagnosis("upstream", f"the {what} is ignored") if ignored else None,
+        )
+    # the other sign shows what is cut off at zero, another size what is clipped
+    if _change(-2 * once, ask(-2 * probe)) > _SAME:
+        raise failure(
+            Reason.NONLINEAR,
+            f"−2 times the {what} doesn't give −2 times the answer: "
+            f"the {problem.kind} isn't linear in its last argument",
+        )
+
+
+def looked_at_in_float64(problem: Problem) -> list[str]:
+    """Go over to float64 if f goes along, and return a note on that."""
+    if not problem.seek_float64():
+        return []
+    native = max(problem.inputs.layout.slots, key=lambda slot: spacing(slot.dtype)).dtype
+    return [f"f was evaluated in float64 for the numerical side; x is {native}"]
+
+
+def overlooked(problem: Problem) -> list[str]:
+    """Return a note on a derivative that is claimed for what doesn't vary, once the claim has answered."""
+    if not problem.overlooked:
+        return []
+    return [
+        f"{problem.overlooked} holds integers and was not varied, so the {problem.kind} claimed for it "
+        "was not looked at; give it as floats"
+    ]
+
+
+def must_suit_output(problem: Problem) -> None:
+    """Raise a TypeError for a gradient of an f that doesn't return one real number."""
+    if problem.kind != "grad":
+        return
+    if problem.outputs.is_complex:
+        raise TypeError(
+            "grad= is for an f that returns one real number, this one's is complex: use vjp="
+        )
+    if len(problem.outputs.slots) != 1:
+        raise TypeError(
+            "grad= is for an f that returns one number, this one returns "
+            f"{describe(problem.output)}: let f return the number alone, or use vjp="
+        )
+    if problem.outputs.size != 1:
+        shape = problem.outputs.slots[0].shape
+        raise TypeError(
+            f"grad= is for an f that returns one number, this one returns shape {shape}: use vjp=, or "
+            "vjp=gradcheck.Elementwise(derivative) for a function that acts entry by entry"
+        )
+
+
+class Witnessed:
+    """One answer of the claim, kept to see whether it holds later.
+
+    Parameters
+    ----------
+    problem : Problem
+        The problem whose claim is asked.
+    probe : ndarray
+        The cotangent (the direction, for a jvp).
+    """
+
+    def __init__(self, problem: Problem, probe: Array) -> None:
+        self._problem = problem
+        self._probe = probe
+        self._held = problem.answer(probe)
+        self._copy = [np.array(_plain(a)) for a in self._held]
+
+    def still_holds(self) -> None:
+        """Ask again, after f has been evaluated elsewhere, and compare.
+
+        Raises
+        ------
+        Violation
+            If the array returned first has changed since, or the same question has another answer.
+        """
+        self._must_be_intact()
+        again = self._problem.answer(self._probe)
+        change = max(
+            (_change(a, _plain(b)) for a, b in zip(self._copy, again, strict=True)), default=0
+        )
+        if change > _SAME:
+            raise failure(
+                Reason.STATE,
+                f"asked twice at the same point, the {self._problem.kind} gives different answers "
+                f"(relative difference {change:.1e}): it remembers something between calls or is random",
+            )
+        if any(map(_share_memory, self._held, again)):  # the same numbers, perhaps written anew
+            self._problem.answer_elsewhere(self._probe)
+            self._must_be_intact()
+
+    def repeats_itself(self, direction: Array, t: float) -> bool:
+        """Whether the claim gives the very same numbers at x + t·d."""
+        beside = self._problem.answer_beside(direction, t, self._probe)
+        return beside is not None and all(
+            np.array_equal(a, _plain(b)) for a, b in zip(self._copy, beside, strict=True)
+        )
+
+    def _must_be_intact(self) -> None:
+        for held, copy in zip(self._held, self._copy, strict=True):
+            if not equal_numbers(_plain(held), copy):
+                raise failure(
+                    Reason.ALIASING,
+                    f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
+                )
+
+
+def _change(a: Array, b: Array) -> float:
+    """Largest difference relative to the largest entry."""
+    if a.shape != b.shape:
+        return float("inf")
+    if equal_numbers(a, b) or not a.size:
+        return 0.0
+    size = float(np.max(np.abs(a)))
+    difference = float(np.max(np.abs(a - b)))
+    return difference / size if size else float("inf")
+
+
+def _share_memory(a: Any, b: Any) -> bool:
+    arrays = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+    return arrays and np.may_share_memory(a, b)
+
+
+def _plain(a: Any) -> Array:
+    """Return a claim's answer as an array; of a sparse Jacobian where and what it stores."""
+    if not is_sparse(a):
+        return np.asarray(a)
+    rows = a.tocsr()
+    return np.concatenate([rows.indptr, rows.indices, rows.data])

@@ -1,0 +1,402 @@
+"""f and one claimed derivative, in flat coordinates: every call counted, every contract looked after.
+
+f and the claim get copies, which are compared with the originals after the first call.  A claim
+that breaks its contract (structure, shape, dtype, NaN, mutation, an exception) raises `Violation`,
+which becomes the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck._case.case import ClaimKind, SecondKind
+from gradcheck._case.domain import Array
+from gradcheck._case.inputs import Inputs
+from gradcheck._case.numbers import NotANumberError, full_name, is_numeric, is_precise, numeric
+from gradcheck._case.tree import (
+    Layout,
+    Slot,
+    copied,
+    describe,
+    identical,
+    in_order_of,
+    leaves,
+    like,
+    rebuild,
+    same_structure,
+)
+from gradcheck._claim.blame import place_of
+from gradcheck._estimate.batch import NotBatchedError
+from gradcheck._estimate.forward import Forward
+from gradcheck._estimate.line import Counter, Line, project, rounding
+from gradcheck._report.report import Diagnosis, Outcome, Reason
+
+_ASIDE = 2.0**-10  # of x's size
+
+
+class Violation(Exception):  # noqa: N818 -- a finding about the user's code, not an error of ours
+    """A finding that ends a check."""
+
+    def __init__(
+        self, outcome: Outcome, reason: Reason, message: str, diagnosis: Diagnosis | None = None
+    ) -> None:
+        # a report's first line is the whole verdict: what others wrote over several lines becomes one
+        message = " ".join(message.split())
+        super().__init__(message)
+        self.outcome = outcome
+        self.reason = reason
+        self.message = message
+        self.diagnosis = diagnosis
+
+
+def failure(reason: Reason, message: str, diagnosis: Diagnosis | None = None) -> Violation:
+    """Return the finding that a claim is wrong."""
+    return Violation(Outcome.FAIL, reason, message, diagnosis)
+
+
+def undecided(reason: Reason, message: str) -> Violation:
+    """Return the finding that nothing can be told."""
+    return Violation(Outcome.INCONCLUSIVE, reason, message)
+
+
+class Problem(Forward):
+    """f at x and a claim about its derivative.
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    inputs : Inputs
+        Its arguments.
+    kind : str
+        ``grad``, ``jac``, ``vjp`` or ``jvp``; ``hess`` or ``hvp``.
+    claim : callable
+        The claimed derivative.
+    bare : bool
+        Whether the claim speaks of one argument rather than of a tuple of them.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        inputs: Inputs,
+        kind: ClaimKind | SecondKind,
+        claim: Callable[..., Any],
+        *,
+        bare: bool,
+    ) -> None:
+        super().__init__(f, inputs)
+        self._claim = claim
+        self.kind = kind
+        self._bare = bare
+        self.claim_calls = Counter()
+        self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
+        self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
+        self.overlooked = ""  # a number that doesn't vary, for which the claim has a derivative
+        self.moved = np.zeros(0)  # how far each of several outputs has moved along any line
+        self._gradient: Array | None = None
+        self._jacobian: list[Any] | None = None
+
+    # -- f ---------------------------------------------------------------------------------------
+
+    def begin(self) -> tuple[Any, ...]:
+        """Evaluate f at x for the first time; return the arguments that it was given.
+
+        Raises
+        ------
+        Violation
+            If f raises, mutates its arguments or returns something that isn't numbers.
+        """
+        try:
+            args = super().begin()
+        except NotANumberError as error:
+            raise undecided(Reason.DTYPE, str(error)) from error
+        except NotBatchedError:
+            raise  # the call makes no sense; f raised nothing
+        except Exception as error:
+            kind = self.inputs.foreign_kind
+            hint = (
+                f" (x is a {kind}, but f is handed NumPy arrays: convert inside f)" if kind else ""
+            )
+            raise undecided(
+                Reason.FUNCTION_RAISED,
+                f"f raised {type(error).__name__} at x: {error}{place_of(error)}{hint}",
+            ) from error
+        changed = self.inputs.mutated(args)
+        if changed:
+            raise failure(Reason.MUTATION, f"f changes its {changed} in place")
+        return args
+
+    def line(self, direction: Array, cotangents: Array) -> Line:
+        """Return the curve t ↦ (⟨v, f(x + t·d)⟩ for each row v of `cotangents`)."""
+        rows = rounding(cotangents, self.arithmetic.value, self.arithmetic.eps)
+        if self.outputs.size == cotangents.size == 1 and cotangents[0, 0] == 1:
+            return self._line(direction, lambda y: y, rows, self.noise)
+
+        def view(y: Array) -> Array:
+            if y.dtype == np.float64:
+                self._note_movement(y)
+            return project(cotangents, y)
+
+        return self._line(direction, view, rows, self.noise)
+
+    def _note_movement(self, y: Array) -> None:
+        moved = np.abs(y - self.arithmetic.value)
+        self.moved = np.fmax(self.moved, moved, out=moved) if self.moved.size else moved
+
+    # -- the claim -------------------------------------------------------------------------------
+
+    def pullback(self, cotangent: Array) -> Array:
+        """Return the claimed vᵀJ as a flat vector over the varying leaves (not for a jvp)."""
+        match self.kind:
+            case "grad":
+                if self._gradient is None:
+                    self._gradient = self._flat_gradient(self._ask())
+                return self._gradient if cotangent[0] == 1 else cotangent[0] * self._gradient
+            case "jac":
+                # the transpose first: a sparse matrix stays sparse only on the left
+                return np.concatenate([np.asarray(b.T @ cotangent) for b in self._blocks()])
+            case _:
+                return self._flat_gradient(self._ask(self._shaped_output(cotangent)))
+
+    def pullback_beside(self, direction: Array, t: float, cotangent: Array) -> Array | None:
+        """Return the claimed vᵀJ at x + t·d instead of at x; None where the claim doesn't answer there."""
+        if self.kind not in ("grad", "vjp"):
+            return None
+        with suppress(Exception):
+            gradient = self._flat_gradient(self._beside(direction, t, cotangent))
+            return float(cotangent[0]) * gradient if self.kind == "grad" else gradient
+        return None
+
+    def _overlooked(self, out: Any) -> str:
+        """Say which number that doesn't vary the claim has a derivative for; empty if none."""
+        if self.kind in ("jvp", "hess"):
+            return ""
+        for label, claimed in self.inputs.held((out,) if self._bare else out):
+            plain = isinstance(claimed, (np.ndarray, np.generic, int, float))
+            if plain and is_numeric(claimed) and np.any(claimed):
+                return label
+        return ""
+
+    def answer_beside(self, direction: Array, t: float, probe: Array) -> list[Any] | None:
+        """Return what `answer` does, at x + t·d instead of at x; None where the claim doesn't answer there."""
+        with suppress(Exception):
+            return self._parts(self._beside(direction, t, probe))
+        return None
+
+    def answer_elsewhere(self, probe: Array) -> None:
+        """Let the claim answer at some other point, whatever it says there."""
+        direction = self.inputs.uneven
+        self.answer_beside(direction, min(_ASIDE, self.inputs.reach(direction)[1] / 2), probe)
+
+    def _beside(self, direction: Array, t: float, probe: Array) -> Any:
+        # what it raises there would be a finding about another point than x
+        self.claim_calls.calls += 1
+        return self._claim(*self.inputs.mover(direction)(t), *self._last_argument(probe))
+
+    def _last_argument(self, probe: Array) -> tuple[Any, ...]:
+        """Return what the claim takes beside x: a cotangent, a direction, or nothing."""
+        match self.kind:
+            case "vjp":
+                return (copied(self._shaped_output(probe)),)
+            case "jvp":
+                return (copied(self._shaped_input(probe)),)
+            case _:
+                return ()
+
+    def pushforward(self, direction: Array) -> Array:
+        """Return the claimed Ju as a flat vector over the outputs (for a jvp)."""
+        out = self._ask(self._shaped_input(direction))
+        return self._checked(out, self.output, self.outputs, "the jvp", "f's output")
+
+    def hessian_product(self, direction: Array) -> Array:
+        """Return the claimed H·u as a flat vector over the varying leaves (of an hvp)."""
+        return self._flat_gradient(self._ask(self._shaped_input(direction)))
+
+    def answer(self, probe: Array) -> list[Any]:
+        """Return the claim's arrays as they come: at a cotangent, or a direction for a jvp.
+
+        What doesn't depend on either is known from now on.
+        """
+        out = self._ask(*self._last_argument(probe))
+        if self.kind == "jac":
+            out = _without_dicts(out)
+        parts = self._parts(out)
+        self.overlooked = "" if self.inputs.all_vary else self._overlooked(out)
+        if self.kind == "grad" and self._gradient is None:
+            self._gradient = self._flat_gradient(out)
+        if self.kind == "jac" and self._jacobian is None:
+            self._jacobian = self._blocks_of(out)
+        return parts
+
+    def _parts(self, out: Any) -> list[Any]:
+        claim = f"the {self.kind}"
+        jvp = self.kind == "jvp"
+        given = [leaf.value for leaf in leaves(out)] if jvp else self._leaves_of(out, claim)
+        return [a if is_sparse(a) else array_of(a, f"what {claim} returns") for a in given]
+
+    def _shaped_input(self, direction: Array) -> Any:
+        tangent = self.inputs.shaped(direction)
+        return tangent[0] if self._bare else tangent
+
+    def jacobian(self) -> Array:
+        """Return the claimed Jacobian as a dense (outputs, inputs) array."""
+        blocks = [b.toarray() if is_sparse(b) else b for b in self._blocks()]
+        return np.concatenate(blocks, axis=1)
+
+    def leaves_out(self, output: int, position: int) -> bool:
+        """Whether a sparse claimed Jacobian has nothing stored for an entry."""
+        for slot, block in zip(self.inputs.layout.slots, self._blocks(), strict=True):
+            if slot.start <= position < slot.stop and is_sparse(block):
+                stored = block.tocoo()
+                here = (stored.row == output) & (stored.col == position - slot.start)
+                return not np.any(here)
+        return False
+
+    def _blocks(self) -> list[Any]:
+        """Return the claimed Jacobian as one (outputs, entries) matrix per leaf, sparse ones as they came."""
+        if self._jacobian is None:
+            self._jacobian = self._blocks_of(_without_dicts(self._ask()))
+        return self._jacobian
+
+    def _blocks_of(self, out: Any) -> list[Any]:
+        if len(self.outputs.slots) != 1 or self.outputs.slots[0].path:
+            raise TypeError("jac= needs an f that returns one array or scalar; use vjp=")
+        if self.outputs.is_complex or self.inputs.layout.is_complex:
+            raise TypeError("jac= is for real numbers; for complex ones use vjp= or jvp=")
+        claimed = self._leaves_of(out, "the Jacobian")
+        pairs = zip(self.inputs.layout.slots, claimed, strict=True)
+        return [self._block(slot, leaf) for slot, leaf in pairs]
+
+    def _block(self, slot: Slot, claimed: Any) -> Any:
+        where = f"the Jacobian of argument {slot.argument}{slot.path}"
+        rows, shape = self.outputs.size, self.outputs.slots[0].shape
+        if is_sparse(claimed):
+            if claimed.shape != (rows, slot.stop - slot.start):
+                expected = (rows, slot.stop - slot.start)
+                raise failure(
+                    Reason.SHAPE, f"{where} has shape {claimed.shape}, expected {expected}"
+                )
+            check_array(np.asarray(claimed.tocoo().data), None, where, "real")
+            return claimed.tocsr().astype(np.float64)
+        block = array_of(claimed, where)
+        check_array(block, (*shape, *slot.shape), where, "real")
+        return block.reshape(rows, -1).astype(np.float64)
+
+    def _ask(self, *extra: Any) -> Any:
+        args = self.inputs.guarded()
+        given = tuple(copied(e) for e in extra)
+        self.claim_calls.calls += 1
+        try:
+            out = self._claim(*args, *given)
+        except Exception as error:
+            raise failure(
+                Reason.CLAIM_RAISED,
+                f"the {self.kind} raised {type(error).__name__}: {error}{place_of(error)}",
+            ) from error
+        changed = self.inputs.mutated(args)
+        if changed:
+            raise failure(Reason.MUTATION, f"the {self.kind} changes its {changed} in place")
+        for before, after in zip(extra, given, strict=True):
+            pairs = zip(leaves(before), leaves(after), strict=True)
+            if not all(identical(p.value, q.value) for p, q in pairs):
+                raise failure(
+                    Reason.MUTATION, f"the {self.kind} changes its last argument in place"
+                )
+        return out
+
+    def _flat_gradient(self, out: Any) -> Array:
+        parts = []
+        for slot, leaf in zip(
+            self.inputs.layout.slots, self._leaves_of(out, f"the {self.kind}"), strict=True
+        ):
+            what = f"the gradient of argument {slot.argument}{slot.path}"
+            a = array_of(leaf, what)
+            check_array(a, slot.shape, what, _numbers_of(slot))
+            parts.append(a)
+        return self.inputs.layout.flatten(parts)
+
+    def _leaves_of(self, out: Any, what: str) -> list[Any]:
+        trees = (out,) if self._bare else out
+        if not same_structure(self.inputs.pattern, trees):
+            expected = self.inputs.pattern[0] if self._bare else self.inputs.pattern
+            raise failure(
+                Reason.SHAPE,
+                f"{what} returns {describe(out)} where x is {describe(expected)}{self._hint(out)}",
+            )
+        varying = self.inputs.varying(trees)
+        if any(leaf is None for leaf in varying):
+            raise failure(Reason.SHAPE, f"{what} returns nothing (None)")
+        return varying
+
+    def _hint(self, out: Any) -> str:
+        """Say how x is to be given for a claim that returns one array, if x is several things."""
+        if isinstance(out, (dict, list, tuple)) or out is None:
+            return ""
+        if not self._bare:
+            return "; argnums=0 is for a claim that differentiates in the first argument alone"
+        if isinstance(self.inputs.pattern[0], (list, tuple)):
+            return "; give x as one array (np.array) if f takes that"
+        return ""
+
+    def _checked(self, out: Any, pattern: Any, layout: Layout, what: str, where: str) -> Array:
+        if not same_structure(pattern, out):
+            raise failure(
+                Reason.SHAPE,
+                f"{what} returns {describe(out)} where {where} is {describe(pattern)}",
+            )
+        parts = [array_of(a, what) for a in in_order_of(pattern, out)]
+        for a, slot in zip(parts, layout.slots, strict=True):
+            check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
+        return layout.flatten(parts)
+
+    def _shaped_output(self, cotangent: Array) -> Any:
+        parts = iter(self.outputs.split(cotangent))
+        return rebuild(self.output, (like(next(parts), leaf.value) for leaf in leaves(self.output)))
+
+
+def _without_dicts(out: Any) -> Any:
+    """Return a Jacobian with sparse parts as CSR: SciPy's dictionaries of keys look like arguments."""
+    if isinstance(out, (tuple, list)):
+        return tuple(_without_dicts(block) for block in out)
+    return out.tocsr() if is_sparse(out) else out
+
+
+def array_of(value: Any, what: str) -> npt.NDArray[Any]:
+    """Return a part of a claim as an array; numbers of mpmath and SymPy become float64."""
+    try:
+        a = np.asarray(value)
+    except Exception as error:
+        raise failure(
+            Reason.DTYPE,
+            f"{what} is a {full_name(value)} that doesn't become a NumPy array: {error}",
+        ) from error
+    return (
+        numeric(a) if a.dtype.kind == "O" and any(map(is_precise, a.flat)) and is_numeric(a) else a
+    )
+
+
+def is_sparse(a: Any) -> bool:
+    """Whether a matrix is one of SciPy's sparse kinds (which are not imported for that)."""
+    return hasattr(a, "tocoo") and hasattr(a, "tocsr")
+
+
+def _numbers_of(slot: Slot) -> str:
+    return "complex" if slot.parts == 2 else "real"
+
+
+def check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str) -> None:
+    """Raise a `Violation` for a part of a claim that isn't finite numbers of that shape."""
+    if a.dtype.kind not in ("fiubc" if numbers == "complex" else "fiub"):
+        raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected {numbers} numbers")
+    if shape is not None and a.shape != shape:
+        raise failure(Reason.SHAPE, f"{what} has shape {a.shape}, expected {shape}")
+    if not np.all(np.isfinite(a)):
+        index = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
+        place = f" at {list(index)}" if index else ""
+        raise failure(Reason.NONFINITE_CLAIM, f"{what} is {a[index]}{place}")

@@ -1,0 +1,153 @@
+"""What would have been seen in single entries: which size an error in one is relative to.
+
+It is the entry's own, unless rounding hides that beside larger entries: f's rounding, or that of
+the claim, which has large terms where other entries are large.  Then it is the largest entry's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck._case.domain import Array
+from gradcheck._claim.compare import SMALL, ULPS, Comparison, claim_eps, claim_rounding, norm
+from gradcheck._claim.problem import Problem
+from gradcheck._claim.resolution import BARELY, size_of
+from gradcheck._estimate.line import Values
+
+Mask = npt.NDArray[np.bool_]
+# Parts of what is asked for, times an output's largest entry, that its others may hide: with no
+# closer look, and after one.
+_TRIFLE, _LITTLE = 1e-4, 1e-2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What would have been seen in some entries.
+
+    Parameters
+    ----------
+    resolution : float
+        Largest part of an entry's size by which it could be wrong unseen.
+    hidden : int
+        Entries that rounding hides beside larger ones.
+    beneath : float
+        Largest part of their output's largest entry by which those could be wrong unseen.
+    """
+
+    resolution: float = 0.0
+    hidden: int = 0
+    beneath: float = 0.0
+
+    def beside(self, other: Seen) -> Seen:
+        """Return the same of these entries and others."""
+        return Seen(
+            max(self.resolution, other.resolution),
+            self.hidden + other.hidden,
+            max(self.beneath, other.beneath),
+        )
+
+
+class Yardstick:
+    """The sizes that errors in the entries of one claim are measured by.
+
+    Parameters
+    ----------
+    problem : Problem
+        f and the claim, begun.
+    claimed : ndarray of float64
+        The claim, of shape (outputs, inputs), for movements of each input by its size.
+    required : float
+        The part of an entry that must be seen.
+    """
+
+    def __init__(self, problem: Problem, claimed: Array, required: float) -> None:
+        self._problem = problem
+        self._required = required
+        # what arithmetic as coarse as float16 rounds isn't asked of a claim
+        self._roundable = max(required, 2 * ULPS * claim_eps(problem))
+        self._trifle, self._little = _TRIFLE * required, _LITTLE * required
+        self._claimed = np.abs(claimed)
+        self.rounding = _rounding_of(problem, self._claimed)
+        self._largest = _largest_of(problem, self._claimed)
+        # the largest entry as the caller has it, without the inputs' sizes
+        sizes = problem.arithmetic.inputs.sizes
+        whole = _largest_of(problem, self._claimed / sizes) * sizes
+        moves = np.any(self._claimed, axis=1)[:, None]
+        self._whole = np.where(moves, whole, self._largest)
+
+    def shows(self, radius: Values) -> Mask:
+        """Say in which entries a pair of steps with such a radius shows enough.
+
+        Of one output's gradient small entries are looked at more closely, of many outputs they are
+        too many.
+        """
+        small = (self._claimed == 0) | (self._claimed.shape[0] > 1)
+        enough = radius <= self._required * self._claimed
+        return np.asarray(enough | (small & (radius <= self._trifle * self._largest)))
+
+    def seen_by_pairs(self, settled: Mask, radius: Values, allowed: Values) -> Seen:
+        """Return what would have been seen in the entries that pairs of steps have settled."""
+        visible = radius <= self._required * self._claimed
+        visible &= self.rounding <= self._roundable * self._claimed
+        claimed = settled & (self._claimed > 0)
+        plain, hidden = claimed & visible, claimed & ~visible
+        missed = allowed + radius
+        return Seen(
+            resolution=float(np.max(missed / self._claimed, where=plain, initial=0.0)),
+            hidden=int(np.count_nonzero(hidden)),
+            beneath=float(np.max(missed / self._whole, where=hidden, initial=0.0)),
+        )
+
+    def seen_in(self, i: int, j: int, c: Comparison, missed_by_pair: float) -> Seen | None:
+        """Return what would have been seen in entry (j, i) that agrees; None if that is too little.
+
+        A pair of steps may have shown that there is little where the search found nothing.
+        """
+        radius, own = c.found.radius, max(abs(c.claimed), abs(c.found.value))
+        rounding = c.allowed - radius - c.rtol * c.scale
+        if radius <= self._required * own and rounding <= self._roundable * own:
+            return Seen(resolution=_part(c.missed, own))
+        largest = float(self._largest[j, 0])
+        hidden, whole = int(c.claimed != 0 or own > radius), float(self._whole[j, i])
+        if radius <= self._required * own or c.missed <= self._little * largest:
+            return Seen(hidden=hidden, beneath=_part(c.missed, whole))
+        if missed_by_pair <= self._required * largest:
+            return Seen(hidden=hidden, beneath=_part(missed_by_pair, whole))
+        if c.found.reason == "constant" and c.claimed != 0:
+            return None
+        size = size_of(self._problem, c)
+        if radius <= size * (BARELY if c.found.vanishes else self._required):
+            return Seen(resolution=_part(c.missed, size))
+        return Seen() if c.found.reason == "constant" else None
+
+
+def _part(missed: float, size: float) -> float:
+    return missed / size if missed else 0.0
+
+
+def _rounding_of(problem: Problem, claimed: Array) -> Array:
+    """Return what right entries may be off by, because larger ones were rounded on the way.
+
+    In arithmetic coarser than the one that f is looked at in that may be any entry, and the larger
+    ones another output's: a slope of 1 − tanh² near zero is what is left of one.
+    """
+    sizes = np.array([norm(row) for row in claimed])[:, None]
+    rounding = np.where(claimed < SMALL * sizes, claim_rounding(problem, 1.0) * sizes, 0.0)
+    eps = claim_eps(problem)
+    if eps > problem.arithmetic.eps:
+        np.maximum(rounding, ULPS * eps * np.max(claimed, initial=0.0), out=rounding)
+    return rounding
+
+
+def _largest_of(problem: Problem, claimed: Array) -> Values:
+    """Return each output's largest entry; of an output without any, the output's own size.
+
+    For a claim in coarser arithmetic it is the largest of all, as in `_rounding_of`.
+    """
+    largest = np.max(claimed, axis=1, initial=0.0)
+    if claim_eps(problem) > problem.arithmetic.eps:
+        largest = np.full_like(largest, np.max(largest, initial=0.0))
+    return np.where(largest > 0, largest, np.abs(problem.arithmetic.value))[:, None]

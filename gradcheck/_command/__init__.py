@@ -1,0 +1,1 @@
+"""The command ``gradcheck``: what it is asked to check, the run, and how it ends."""

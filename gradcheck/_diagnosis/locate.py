@@ -1,0 +1,210 @@
+"""Which entries are wrong: group testing on a direction that a claim failed.
+
+Derivatives are additive over the entries of a direction, so the disagreement of a group is the sum
+of those of its parts. A group that disagrees is halved; one half is measured and the other follows
+by subtraction.  One wrong entry among n takes about log₂ n measurements; k of them k·log₂(n/k).
+Whose part of a gross disagreement it is shows in a rough measurement of four evaluations; the
+entries at the end are measured as well as f allows.
+
+Inside a domain that constrains directions (a simplex, symmetric matrices) an entry stands for its
+projection: what is claimed and found there is an entry of the projected gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck._case.domain import Array
+from gradcheck._claim.compare import GOAL, Comparison, judged
+from gradcheck._claim.problem import Problem
+from gradcheck._estimate.ladder import Component
+from gradcheck._estimate.line import Line
+from gradcheck._estimate.oracles import derivative
+from gradcheck._estimate.search import Goal, roughly
+from gradcheck._estimate.singular import Found
+from gradcheck._report.report import WrongEntry
+
+MOST_ENTRIES = 10
+_EVALUATIONS = 1000  # beyond those of the check itself: ten entries of a million
+_EXAMPLES = 3
+_CANDIDATES = 6
+_FRACTION = 1e-3  # of a disagreement: a radius that leaves no doubt about it
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    positions: Array
+    comparison: Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Wrong entries, worst first.
+
+    Parameters
+    ----------
+    entries : tuple of WrongEntry
+        The worst output of each wrong input, where f has several.
+    complete : bool
+        Whether the search came to its end.
+    """
+
+    entries: tuple[WrongEntry, ...]
+    complete: bool
+
+
+def together(parts: Iterable[Located]) -> Located:
+    """Return what several searches have found, worst of each first."""
+    found = list(parts)
+    entries = tuple(entry for part in found for entry in part.entries)
+    return Located(entries[:MOST_ENTRIES], all(part.complete for part in found))
+
+
+def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
+    """Search for the wrong entries behind a failed comparison."""
+    limit = problem.calls.calls + _EVALUATIONS
+    entries: list[WrongEntry] = []
+    along = failed.direction
+    stack = [_Group(np.flatnonzero(along), failed)]
+    while stack and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
+        group = stack.pop()
+        if group.positions.size == 1:
+            entry = _entry(problem, along, int(group.positions[0]), group.comparison, rtol)
+            if entry is not None:
+                entries.append(entry)
+            continue
+        halves = [g for g in _halves(problem, along, group, rtol) if not g.comparison.agrees]
+        stack += sorted(halves, key=lambda g: g.comparison.excess)
+    return Located(_worst_first(entries), complete=not stack)
+
+
+def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:
+    """Measure the entries with the largest share of a failed comparison: for a mistake that is everywhere."""
+    share = np.abs(problem.pullback(failed.cotangent) * failed.direction)
+    moving = np.flatnonzero(failed.direction)
+    largest = moving[np.argsort(-share[moving], kind="stable")[:_CANDIDATES]]
+    entries: list[WrongEntry] = []
+    for position in largest:
+        entry = _entry(problem, failed.direction, int(position), failed, rtol)
+        if entry is not None:
+            entries.append(entry)
+        if len(entries) == _EXAMPLES:
+            break
+    return Located(_worst_first(entries), complete=False)
+
+
+def _worst_first(entries: Sequence[WrongEntry]) -> tuple[WrongEntry, ...]:
+    return tuple(sorted(entries, key=lambda e: -abs(e.claimed - e.numerical)))
+
+
+def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[_Group]:
+    middle = group.positions.size // 2
+    parts = group.positions[:middle], group.positions[middle:]
+    directions = [_part_of(problem, along, p) for p in parts]
+    v = group.comparison.cotangent
+    # whose part of the disagreement it is needs no more than a fraction of it
+    whole = group.comparison.found
+    goal = Goal(GOAL.rtol, abs(group.comparison.claimed - whole.value) / 16)
+    first = _measured(problem, directions[0], v, rtol, goal, whole)
+    rest = replace(
+        whole,
+        value=whole.value - first.found.value,
+        radius=whole.radius + first.found.radius,
+        interval=None,
+    )
+    second = judged(problem, "group", directions[1], v, rest, rtol)
+    if not first.resolved or whole.interval is not None or 0.5 < second.excess < 10:
+        second = _measured(problem, directions[1], v, rtol, goal, whole)
+    return [_Group(p, c) for p, c in zip(parts, (first, second), strict=True)]
+
+
+def _measured(
+    problem: Problem, direction: Array, v: Array, rtol: float, goal: Goal, whole: Found
+) -> Comparison:
+    component = Component(problem.line(direction, v[None, :]), 0)
+    rough = roughly(component, goal.atol, whole.noise, whole.finest)
+    found = rough or derivative(component, goal)
+    return judged(problem, "group", direction, v, found, rtol)
+
+
+def _part_of(problem: Problem, along: Array, positions: Array) -> Array:
+    """Return the part of a direction in some entries; the projection is linear, so parts still add up."""
+    return problem.inputs.tangent(_masked(along, positions))
+
+
+def _masked(direction: Array, positions: Array) -> Array:
+    out = np.zeros_like(direction)
+    out[positions] = direction[positions]
+    return out
+
+
+def _entry(
+    problem: Problem, along: Array, position: int, whole: Comparison, rtol: float
+) -> WrongEntry | None:
+    """Measure one entry by itself; for a vector f single out the output that is most wrong."""
+    d = _part_of(problem, along, np.array([position]))
+    curve = problem.curve(d)
+    v = whole.cotangent
+    if not problem.scalar:
+        v = _worst_output(problem, curve, d, whole, rtol)
+    at = (problem, Component(curve.projected(v[None, :]), 0), d, v, rtol)
+    final = _grossly_wrong(*at, whole.found) or _judged_along(*at)
+    if final.agrees:
+        return None
+    slot, index = problem.inputs.layout.locate(position)
+    j = int(np.argmax(np.abs(v)))
+    into, output = problem.outputs.locate(j)
+    step = float(along[position] * v[j])
+    return WrongEntry(
+        argument=slot.argument,
+        path=slot.path,
+        index=index,
+        output=None if problem.scalar else output,
+        output_path="" if problem.scalar else into.path,
+        claimed=final.claimed / step,
+        numerical=final.found.value / step,
+        radius=abs(final.found.radius / step),
+        part=problem.inputs.layout.part(position),
+    )
+
+
+def _worst_output(problem: Problem, curve: Line, d: Array, whole: Comparison, rtol: float) -> Array:
+    """Halve the outputs as long as a part disagrees; return the cotangent of one output."""
+    positions = np.flatnonzero(whole.cotangent)
+    while positions.size > 1:
+        middle = positions.size // 2
+        parts = positions[:middle], positions[middle:]
+        cotangents = [_masked(whole.cotangent, part) for part in parts]
+        components = [Component(curve.projected(v[None, :]), 0) for v in cotangents]
+        at = [(problem, c, d, v, rtol) for c, v in zip(components, cotangents, strict=True)]
+        seen = [_grossly_wrong(*place, whole.found) for place in at]
+        if not any(seen):
+            seen = [_judged_along(*place) for place in at]
+        worst, positions = max(
+            ((c, part) for c, part in zip(seen, parts, strict=True) if c is not None),
+            key=lambda item: item[0].excess,
+        )
+        if worst.agrees:
+            break
+    return _masked(whole.cotangent, positions[:1])
+
+
+def _grossly_wrong(
+    problem: Problem, component: Component, d: Array, v: Array, rtol: float, whole: Found
+) -> Comparison | None:
+    """Compare ⟨v, f⟩ along a curve roughly; None unless that leaves no doubt about a disagreement."""
+    rough = roughly(component, math.inf, whole.noise, whole.finest)
+    if rough is None:
+        return None
+    c = judged(problem, "entry", d, v, rough, rtol)
+    return c if rough.radius <= _FRACTION * abs(c.claimed - rough.value) else None
+
+
+def _judged_along(
+    problem: Problem, component: Component, d: Array, v: Array, rtol: float
+) -> Comparison:
+    return judged(problem, "entry", d, v, derivative(component, GOAL), rtol)

@@ -1,0 +1,97 @@
+"""Orders that a gradient's entries may have been put in by mistake, and how to undo each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck._case.domain import Array
+from gradcheck._case.tree import Layout, Slot
+from gradcheck._report.report import Diagnosis
+
+Rearrange = Callable[[Array], Array]  # of a flat gradient
+_Leaf = Callable[[npt.NDArray[np.generic]], npt.NDArray[np.generic]]
+_MOST_NUMBERS = 2**22  # that all shifts of an axis may move
+
+
+def rearrangements(layout: Layout) -> Iterator[tuple[Diagnosis, Rearrange]]:
+    """Yield mistakes of order in the gradient of each leaf, and between leaves of the same shape.
+
+    Each comes with the function of a flat gradient that undoes it.
+    """
+    for k, slot in enumerate(layout.slots):
+        for diagnosis, undo in _of_a_leaf(slot):
+            yield diagnosis, partial(_in_leaf, layout, k, undo)
+    for j, k in combinations(range(len(layout.slots)), 2):
+        first, second = layout.slots[j], layout.slots[k]
+        if first.shape == second.shape and first.parts == second.parts and first.shape != ():
+            text = f"the gradients of {_name(first)} and {_name(second)} are exchanged"
+            yield Diagnosis("exchange", text), partial(_exchanged, layout, j, k)
+
+
+def _of_a_leaf(slot: Slot) -> Iterator[tuple[Diagnosis, _Leaf]]:
+    name, shape = _name(slot), slot.shape
+    if slot.parts == 2:
+        text = f"the gradient of {name} is conjugated (df = Re Σ conj(g)·dx is expected)"
+        yield Diagnosis("conjugate", text), np.conj
+    if len(shape) == 2 and shape[0] == shape[1] > 1:
+        yield Diagnosis("transpose", f"the gradient of {name} is transposed"), np.transpose
+    elif len(shape) > 2:
+        yield from _transposed(name, shape)
+    if sum(n > 1 for n in shape) > 1:
+        text = f"the entries of the gradient of {name} stand in column-major order"
+        yield Diagnosis("transpose", text), _row_major
+        yield Diagnosis("transpose", text), _read_column_major
+    for axis, n in enumerate(shape):
+        yield from _along(name, axis, n, all_shifts=n * math.prod(shape) <= _MOST_NUMBERS)
+
+
+def _transposed(name: str, shape: tuple[int, ...]) -> Iterator[tuple[Diagnosis, _Leaf]]:
+    for a, b in combinations(range(len(shape)), 2):
+        if shape[a] == shape[b] > 1:
+            text = f"axes {a} and {b} of the gradient of {name} are exchanged"
+            yield Diagnosis("transpose", text), partial(np.swapaxes, axis1=a, axis2=b)
+
+
+def _along(name: str, axis: int, n: int, *, all_shifts: bool) -> Iterator[tuple[Diagnosis, _Leaf]]:
+    if n == 2:
+        text = f"the two parts of the gradient of {name} along axis {axis} are exchanged"
+        yield Diagnosis("exchange", text), partial(np.flip, axis=axis)
+    if n < 3:
+        return
+    further = range(2, n - 1) if all_shifts else ()
+    for shift in (1, -1, *further):
+        by = shift if 2 * shift <= n else shift - n
+        text = f"the gradient of {name} is shifted by {by:+d} along axis {axis}"
+        yield Diagnosis("shift", text), partial(np.roll, shift=-shift, axis=axis)
+    text = f"the gradient of {name} is in reverse order along axis {axis}"
+    yield Diagnosis("reverse", text), partial(np.flip, axis=axis)
+
+
+def _row_major(a: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    return a.reshape(-1).reshape(a.shape, order="F")
+
+
+def _read_column_major(a: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    return a.reshape(-1, order="F").reshape(a.shape)
+
+
+def _in_leaf(layout: Layout, k: int, undo: _Leaf, flat: Array) -> Array:
+    parts = layout.split(flat)
+    parts[k] = undo(parts[k])
+    return layout.flatten(parts)
+
+
+def _exchanged(layout: Layout, j: int, k: int, flat: Array) -> Array:
+    parts = layout.split(flat)
+    parts[j], parts[k] = parts[k], parts[j]
+    return layout.flatten(parts)
+
+
+def _name(slot: Slot) -> str:
+    return f"argument {slot.argument}{slot.path}"
