@@ -94,7 +94,7 @@ def _derive(arguments: Sequence[str]) -> int:
     from derivations import derive_command
 
     options = derive_command.parse(arguments)
-    from derivations.derived import derive
+    from derivations.deriving.derived import derive
     from derivations.render import derived as shown
 
     form = _format(options, derive_command.parser())
@@ -173,16 +173,18 @@ class _Request:
 
 def _request(options: argparse.Namespace) -> _Request:
     """Return the request; ValueError if a name is unknown or a number out of range."""
-    from derivations import catalogue, claims, report
+    from derivations import report
+    from derivations.claims import documents
     from derivations.plan import Plan
+    from derivations.rows import catalogue
 
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     plan = Plan(seed=seed, points=options.points)
     cases = tuple(row.case for row in catalogue.ROWS)
     try:
-        selection = report.select(options.names, claims.CLAIMS, cases)
+        selection = report.select(options.names, documents.CLAIMS, cases)
     except report.SelectionError as error:
-        hint = _hint(options.names, tuple(c.id for c in claims.CLAIMS), cases)
+        hint = _hint(options.names, tuple(c.id for c in documents.CLAIMS), cases)
         raise report.SelectionError(f"{hint}{error}") from error
     return _Request(selection, plan, _command(options, seed))
 
@@ -202,14 +204,15 @@ def _hint(names: Sequence[str], ids: Sequence[str], cases: Sequence[str]) -> str
 
 
 def _examine(request: _Request) -> ReportData:
-    from derivations import confront, figures, report
+    from derivations import report
+    from derivations.confrontation import cases, confront, figures
 
     def curve() -> figures.StepCurve:
         return figures.step_curve(confront.row_named("sigmoid"))
 
     return report.assemble(
         request.selection,
-        confront.examine_case,
+        cases.examine_case,
         curve if "sigmoid" in request.selection.cases else None,
         request.plan,
         command=request.command,

@@ -5,7 +5,7 @@ call of a function looks at the clock and raises `OutOfTimeError` when time is u
 every thread and on every platform, and leaves the hook that was there before (a profiler's) as it
 was; while it is in force, that one sees nothing.  A profiler that is written in C, such as
 cProfile, cannot be put back from Python: under it there is no limit.  One single operation on long
-integers is not interrupted, which is why `derivations.reading` bounds the numbers.
+integers is not interrupted, which is why `derivations.text.reading` bounds the numbers.
 
 Two things about such a hook are easy to get wrong.  Python drops a hook that raises, so work that
 swallows the exception (with a bare ``except``) would go on without any limit: here the exception

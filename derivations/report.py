@@ -5,25 +5,23 @@
 
 from __future__ import annotations
 
-import platform
 import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from derivations.plan import using
+from derivations.provenance import describe
 from derivations.records import Evidence, Finding, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from derivations.comparison import Comparison
-    from derivations.figures import StepCurve
+    from derivations.confrontation.cases import ExaminedCase
+    from derivations.confrontation.figures import StepCurve
     from derivations.plan import Plan
-    from derivations.profiles import Profile
-    from derivations.records import Claim, CodeProof, Derivation
+    from derivations.provenance import Provenance
+    from derivations.records import Claim
 
 
 class SelectionError(ValueError):
@@ -59,49 +57,6 @@ class ExaminedClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class ExaminedCase:
-    """A function of the catalogue: its derivations, and how its code compares with them.
-
-    Parameters
-    ----------
-    name, source : str
-        The row of ``reference.CASES`` and where its formula is written down.
-    derivations : tuple of Derivation
-        Checked step by step.
-    comparison : Comparison
-        Derivation, closed form and finite differences on random inputs.
-    code : CodeProof or None
-        What is known about the code itself; None where the examination broke off before.
-    profile : Profile or None
-        The errors of the code over the range of its input; of functions of one real number only.
-    """
-
-    name: str
-    source: str
-    derivations: tuple[Derivation, ...]
-    comparison: Comparison
-    code: CodeProof | None = None
-    profile: Profile | None = None
-
-    @property
-    def standing(self) -> Standing:
-        """The standing of the weakest derivation."""
-        return Standing.weakest(tuple(d.standing for d in self.derivations))
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """What is needed to make the same report again."""
-
-    versions: tuple[tuple[str, str], ...]
-    seed: int
-    points: int
-    command: str
-    created: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class ReportData:
     """Everything that a renderer may show."""
 
@@ -115,7 +70,7 @@ class ReportData:
         """Every reason why the report is not as it should be; none means success."""
         return (
             *(p for c in self.claims for p in _claim_problems(c)),
-            *(p for c in self.cases for p in _case_problems(c)),
+            *(p for c in self.cases for p in c.problems),
         )
 
 
@@ -130,19 +85,6 @@ def _claim_problems(examined: ExaminedClaim) -> list[str]:
         problems.append(f"claim {claim.id} is {status.value}{reason}")
     if status is Standing.REFUTED and claim.known_wrong and examined.finding.witness is None:
         problems.append(f"claim {claim.id} is refuted without a witness")
-    return problems
-
-
-def _case_problems(case: ExaminedCase) -> list[str]:
-    disagreements = (*case.comparison.problems, *(case.profile.problems if case.profile else ()))
-    problems = [f"case {case.name}: {p}" for p in disagreements]
-    if case.standing in (Standing.REFUTED, Standing.UNDECIDED):
-        problems.append(f"case {case.name}: its derivation is {case.standing.value}")
-    if case.code is not None and case.code.standing in (Standing.REFUTED, Standing.UNDECIDED):
-        parts = [case.code.evidence, *([case.code.rest] if case.code.rest is not None else [])]
-        worst = max(parts, key=lambda e: e.standing.rank)
-        found = f"{worst.standing.value}: {worst.detail}"
-        problems.append(f"case {case.name}: symbolic execution of its code is {found}")
     return problems
 
 
@@ -247,20 +189,6 @@ def assemble(
         progress("step curve" if curve is not None else "")
         measured = curve() if curve is not None else None
         progress("")
-    provenance = replace(describe(plan, command), seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    provenance = describe(plan.points, plan.seed, command, seconds)
     return ReportData(tuple(claims), tuple(cases), measured, provenance)
-
-
-def describe(plan: Plan, command: str) -> Provenance:
-    """Return versions, seed and date, for a report that took no time yet."""
-    packages = ("gradcheck", "numpy", "sympy", "mpmath")
-    versions = [(name, metadata.version(name)) for name in packages]
-    system = (("Python", platform.python_version()), ("platform", platform.machine()))
-    return Provenance(
-        versions=(*versions, *system),
-        seed=plan.seed,
-        points=plan.points,
-        command=command,
-        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        seconds=0.0,
-    )

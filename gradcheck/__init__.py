@@ -4,6 +4,10 @@
 ``inconclusive``; `assert_gradient` is the same as an assertion for tests; `differentiate` returns a
 numerical derivative with an error bar.  The names below are the whole public surface; they are
 imported on first use, so that ``import gradcheck`` costs nothing.
+
+A check flows through the folders in this order: ``_case`` (what is given), ``_estimate`` (what the
+derivative is), ``_claim`` (what is claimed), ``_diagnosis`` (what is wrong with it), ``_verdict``
+(the answer), ``_report`` (how it is said); ``_command`` is the command line.
 """
 
 from __future__ import annotations

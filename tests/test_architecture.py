@@ -17,8 +17,15 @@ ALLOWED = {
     "reference": {"gradcheck", "reference"},
     "derivations": {"gradcheck", "reference", "derivations"},
 }
-# a part of gradcheck imports from itself and from the parts before it
-PARTS = ["_case", "_estimate", "_report", "_claim", "_diagnosis", "_verdict", "_command"]
+# the parts of a package, folders and modules; each imports from itself and from those before it
+PARTS = {
+    "gradcheck": ["_case", "_estimate", "_report", "_claim", "_diagnosis", "_verdict", "_command"],
+    "derivations": [
+        *("records", "comparison", "plan", "provenance", "deadline"),
+        *("expressions", "kernels", "text", "steps", "code", "rows", "confrontation", "claims"),
+        *("report", "deriving", "render", "derive_command", "__main__"),
+    ],
+}
 ROOT = Path(gradcheck.__file__).parents[1]
 
 
@@ -48,24 +55,34 @@ def test_imports_point_one_way(package: str) -> None:
         assert ours <= ALLOWED[package], f"{path} imports {ours - ALLOWED[package]}"
 
 
-def imported_parts(path: Path) -> set[str]:
-    """Return the parts of gradcheck that a file imports, wherever the import stands."""
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    modules = [n.module.split(".") for n in nodes if isinstance(n, ast.ImportFrom) and n.module]
-    return {names[1] for names in modules if names[0] == "gradcheck" and len(names) > 1}
+def imported_parts(package: str, path: Path) -> set[str]:
+    """Return the parts of its own package that a file imports, wherever the import stands."""
+    parts: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            top, *inner = node.module.split(".")
+            if top == package:
+                parts |= {inner[0]} if inner else {alias.name for alias in node.names}
+    return parts & set(PARTS[package])
 
 
-def test_gradchecks_parts_are_all_listed() -> None:
-    folders = {p.parent.name for p in (ROOT / "gradcheck").glob("*/__init__.py")}
-    assert folders == set(PARTS)
+@pytest.mark.parametrize("package", PARTS)
+def test_parts_are_all_listed(package: str) -> None:
+    folder = ROOT / package
+    folders = {p.parent.name for p in folder.glob("*/__init__.py")}
+    entrances = {"__init__", "__main__", "pytest_plugin"}
+    modules = {p.stem for p in folder.glob("*.py")} - entrances
+    assert folders | modules == set(PARTS[package]) - entrances
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_data_flows_one_way_through_gradcheck(part: str) -> None:
-    """What is given, what the derivative is, what is claimed, what is wrong, what is said of it."""
-    earlier = PARTS[: PARTS.index(part) + 1]
-    for path in sources(f"gradcheck/{part}"):
-        assert imported_parts(path) <= set(earlier), path
+@pytest.mark.parametrize(("package", "part"), [(p, part) for p in PARTS for part in PARTS[p]])
+def test_data_flows_one_way_through_a_package(package: str, part: str) -> None:
+    earlier = {*PARTS[package][: PARTS[package].index(part) + 1]}
+    files = [*sources(f"{package}/{part}"), *(ROOT / package).glob(f"{part}.py")]
+    assert files
+    for path in files:
+        later = imported_parts(package, path) - earlier
+        assert not later, f"{path} imports {later}"
 
 
 def test_engine_knows_no_function() -> None:
@@ -111,7 +128,7 @@ def test_contract_names_are_public() -> None:
 
 
 def test_one_derivation_per_case_and_one_case_per_derivation() -> None:
-    from derivations.catalogue import ROWS
+    from derivations.rows.catalogue import ROWS
 
     assert sorted(row.case for row in ROWS) == sorted(case.name for case in reference.CASES)
 

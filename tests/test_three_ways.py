@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference
-from derivations.confront import compare
+from derivations.confrontation.confront import compare
 from derivations.plan import Plan, using
 
 SEEDS = st.integers(0, 2**32 - 1)

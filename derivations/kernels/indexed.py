@@ -20,12 +20,12 @@ from itertools import product
 
 import sympy as sp
 
-from derivations.calculus import free_symbols
+from derivations.expressions.calculus import free_symbols
+from derivations.expressions.language import OpaqueFunction
 from derivations.kernels import terms
 from derivations.kernels.sums import Replacement, Summation
 from derivations.kernels.terms import Index, OutOfClassError, Poly
 from derivations.kernels.vocabulary import Vocabulary
-from derivations.language import OpaqueFunction
 from derivations.records import Hypothesis
 
 __all__ = ["IndexedCase", "IndexedProof", "OutOfClassError", "normal_form", "prove_zero"]
@@ -109,7 +109,7 @@ def prove_zero(
     Examples
     --------
     >>> import sympy as sp
-    >>> from derivations.language import i, j, n, z, total
+    >>> from derivations.expressions.language import i, j, n, z, total
     >>> shares = total(sp.exp(z[i]) / total(sp.exp(z[j]), j, n), i, n)
     >>> prove_zero(shares - 1, {}).proved
     True
@@ -137,7 +137,7 @@ def normal_form(expression: sp.Expr, ranges: Mapping[sp.Basic, sp.Expr]) -> sp.E
 
     Examples
     --------
-    >>> from derivations.language import delta, i, j, n, total, z
+    >>> from derivations.expressions.language import delta, i, j, n, total, z
     >>> normal_form(total(delta(i, j) * z[j] ** 2, j, n), {i: n})
     z[i]**2
     """

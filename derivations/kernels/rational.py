@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Literal
 
 import sympy as sp
 
+from derivations.expressions.language import OpaqueFunction
 from derivations.kernels import quotients, witness
-from derivations.language import OpaqueFunction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +70,7 @@ def decide(lhs: sp.Expr, rhs: sp.Expr | int = 0) -> Decision:
     Examples
     --------
     >>> import sympy as sp
-    >>> from derivations.language import x
+    >>> from derivations.expressions.language import x
     >>> decide(sp.log(1 + sp.exp(x)) - x, sp.log(1 + sp.exp(-x))).kind
     'proved'
     >>> decide(sp.tanh(x), 2 * sp.tanh(x / 2)).kind
@@ -91,7 +91,7 @@ def prove(lhs: sp.Expr, rhs: sp.Expr) -> Decision:
 
     Examples
     --------
-    >>> from derivations.language import x
+    >>> from derivations.expressions.language import x
     >>> prove(x + 1, x).kind
     'undecided'
     """

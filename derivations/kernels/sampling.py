@@ -2,7 +2,7 @@
 
 An unevaluated derivative is evaluated here by central differences of the function itself: no table
 of derivatives, no chain rule, no unfolding of definitions, no renaming of indices.  So this guards
-against a mistake in `derivations.calculus`, which the proving kernels trust.  It verifies
+against a mistake in `derivations.expressions.calculus`, which the proving kernels trust.  It verifies
 numerically and proves nothing.
 """
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import mpmath
 import sympy as sp
 
+from derivations.expressions.language import OpaqueFunction
 from derivations.kernels import witness
-from derivations.language import OpaqueFunction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

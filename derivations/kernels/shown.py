@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from derivations.language import index as index_symbol
-from derivations.language import opaque
+from derivations.expressions.language import index as index_symbol
+from derivations.expressions.language import opaque
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

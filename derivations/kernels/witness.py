@@ -16,7 +16,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from derivations.language import OpaqueFunction
+from derivations.expressions.language import OpaqueFunction
 
 _DIGITS = 40
 _NOTHING: Mapping[sp.Expr, int] = {}
@@ -67,7 +67,7 @@ def instantiate(
 
     Examples
     --------
-    >>> from derivations.language import i, j, n, delta, total, z
+    >>> from derivations.expressions.language import i, j, n, delta, total, z
     >>> instantiate(total(delta(i, j) * z[j], j, n), {n: 3}, {i: 2})
     z_2
     """
@@ -264,7 +264,7 @@ def index_patterns(
 
     Examples
     --------
-    >>> from derivations.language import i, k, n
+    >>> from derivations.expressions.language import i, k, n
     >>> index_patterns({i: n, k: n}, {n: 3})
     [{i: 1, k: 1}, {i: 1, k: 2}]
     """

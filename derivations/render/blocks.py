@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import sympy as sp
 
+    from derivations.confrontation.cases import ExaminedCase
     from derivations.records import (
         Confrontation,
         Derivation,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         Step,
         Witness,
     )
-    from derivations.report import ExaminedCase, ExaminedClaim
+    from derivations.report import ExaminedClaim
 
 
 _NUMBER = re.compile(r"[−-]?(\d[\d.]*(e[−+-]?\d+)?|inf|nan)( \w+)?$")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sympy.printing.str import StrPrinter
 
-from derivations.conditions import Status
+from derivations.deriving.conditions import Status
+from derivations.deriving.solutions import derivative_statement, described, value_statement
+from derivations.deriving.stable_forms import plain
 from derivations.render import blocks, prose, wording
 from derivations.render import html as page
 from derivations.render import json as data
@@ -17,16 +19,14 @@ from derivations.render import markdown as md_report
 from derivations.render.layout import layout
 from derivations.render.mathml import formula
 from derivations.render.tex import tex
-from derivations.solutions import derivative_statement, described, value_statement
-from derivations.stable_forms import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import sympy as sp
 
-    from derivations.chain import Partial
-    from derivations.derived import Derived
+    from derivations.deriving.derived import Derived
+    from derivations.steps.chain import Partial
 
 SCHEMA = "gradcheck.derived/1"
 _TRUST = (

@@ -10,6 +10,7 @@ from derivations.render.layout import layout
 from derivations.render.tex import tex
 
 if TYPE_CHECKING:
+    from derivations.confrontation.cases import ExaminedCase
     from derivations.records import (
         CodeProof,
         Confrontation,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
         Hypothesis,
         Witness,
     )
-    from derivations.report import ExaminedCase, ExaminedClaim, ReportData
+    from derivations.report import ExaminedClaim, ReportData
 
 SCHEMA = "gradcheck.derivations/2"
 

@@ -11,8 +11,10 @@ from derivations.render.prose import latex
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from derivations.confrontation.cases import ExaminedCase
+    from derivations.provenance import Provenance
     from derivations.records import Derivation, Finding, Witness
-    from derivations.report import ExaminedCase, ExaminedClaim, Provenance, ReportData
+    from derivations.report import ExaminedClaim, ReportData
 
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[T1]{fontenc}

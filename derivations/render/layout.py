@@ -15,7 +15,7 @@ import sympy as sp
 from sympy.core.function import Application, AppliedUndef
 from sympy.core.relational import Relational
 
-from derivations.language import OpaqueFunction
+from derivations.expressions.language import OpaqueFunction
 from derivations.render.boxes import (
     Atom,
     BigOperator,

@@ -7,13 +7,13 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from derivations.profiles import BINS
+from derivations.confrontation.profiles import BINS
 from derivations.render.wording import figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from derivations.profiles import Errors, Profile
+    from derivations.confrontation.profiles import Errors, Profile
 
 _WIDTH = 240
 _LEFT, _TOP, _BIN, _GAP, _ULP = 24, 24, 4, 12, 13

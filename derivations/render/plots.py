@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from derivations.comparison import Comparison
-    from derivations.figures import StepCurve
+    from derivations.confrontation.figures import StepCurve
 
 _WIDTH, _HEIGHT = 660, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 92, 22, 14, 50

@@ -8,14 +8,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from derivations.exclusions import NOT_COVERED
+from derivations.code.exclusions import NOT_COVERED
 from derivations.records import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from derivations.confrontation.cases import ExaminedCase
+    from derivations.provenance import Provenance
     from derivations.records import CodeProof, Derivation, Evidence
-    from derivations.report import ExaminedCase, ExaminedClaim, Provenance, ReportData
+    from derivations.report import ExaminedClaim, ReportData
 
 # Where to read what a status means; the order is from strongest to weakest.
 MEANINGS: Mapping[Standing, str] = {

@@ -6,11 +6,14 @@ from html.parser import HTMLParser
 import pytest
 import sympy as sp
 
-from derivations import claims, confront, figures, report
-from derivations.catalogue import ROWS
+from derivations import report
+from derivations.claims import documents
 from derivations.comparison import Comparison, PointComparison
-from derivations.language import delta, derivative, i, j, k, n, plus, times, total, y, z
+from derivations.confrontation import confront, figures
+from derivations.confrontation.cases import ExaminedCase, examine_case
+from derivations.expressions.language import delta, derivative, i, j, k, n, plus, times, total, y, z
 from derivations.plan import Plan
+from derivations.provenance import describe
 from derivations.records import (
     Claim,
     Confrontation,
@@ -23,6 +26,7 @@ from derivations.records import (
     Step,
     Witness,
 )
+from derivations.rows.catalogue import ROWS
 
 SEED = 20260101
 
@@ -32,8 +36,8 @@ def full_report() -> report.ReportData:
     """Everything, examined once: what `python -m derivations --seed …` works on."""
     cases = tuple(row.case for row in ROWS)
     return report.assemble(
-        report.select((), claims.CLAIMS, cases),
-        confront.examine_case,
+        report.select((), documents.CLAIMS, cases),
+        examine_case,
         lambda: figures.step_curve(confront.row_named("sigmoid")),
         Plan(seed=SEED),
         command=f"python -m derivations --points 4 --seed {SEED}",
@@ -122,7 +126,7 @@ def sample() -> report.ReportData:
                 witness=Witness("y = (1/4, 3/4)", "−3/4", "−4", "It is another derivative."),
             ),
         ),
-        cases=(report.ExaminedCase("softmax", "document A", (jacobian(),), comparison),),
+        cases=(ExaminedCase("softmax", "document A", (jacobian(),), comparison),),
         curve=figures.StepCurve(
             "σ at x = 0.75",
             steps,
@@ -131,7 +135,7 @@ def sample() -> report.ReportData:
             4e-13,
             11,
         ),
-        provenance=report.describe(Plan(), "python -m derivations --points 4 --seed 1"),
+        provenance=describe(4, 1, "python -m derivations --points 4 --seed 1"),
     )
 
 

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 import pytest
 import sympy as sp
 
-from derivations import activations, build, calculus, elementwise_losses, losses, softmaxes
-from derivations.build import Builder, StepError
-from derivations.kernels import sampling
-from derivations.language import (
+from derivations.expressions import calculus
+from derivations.expressions.language import (
     N,
     Y,
     delta,
@@ -35,8 +33,12 @@ from derivations.language import (
     y,
     z,
 )
+from derivations.kernels import sampling
 from derivations.records import Definition, Derivation, Hypothesis, Standing
-from derivations.rules import EXP, RECIPROCAL, RuleError
+from derivations.rows import activations, elementwise_losses, losses, softmaxes
+from derivations.steps import build
+from derivations.steps.build import Builder, StepError
+from derivations.steps.rules import EXP, RECIPROCAL, RuleError
 
 S = total(sp.exp(z[j]), j, n)
 SOFTMAX = Definition(y, (i,), sp.exp(z[i]) / S, "softmax")

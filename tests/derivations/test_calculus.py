@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from derivations.calculus import (
+from derivations.expressions.calculus import (
     CalculusError,
     evaluate_derivatives,
     expand_definitions,
@@ -15,8 +15,7 @@ from derivations.calculus import (
     rename_free,
     sdiff,
 )
-from derivations.kernels.witness import instantiate
-from derivations.language import (
+from derivations.expressions.language import (
     Y,
     delta,
     derivative,
@@ -35,6 +34,7 @@ from derivations.language import (
     y,
     z,
 )
+from derivations.kernels.witness import instantiate
 from derivations.records import Definition
 
 S = total(sp.exp(z[j]), j, n)

@@ -9,20 +9,20 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations import (
-    claims_a,
-    claims_b,
-    claims_c,
-    claims_c_code,
-    claims_e,
+from derivations import report
+from derivations.claims import (
     cost,
+    document_a,
+    document_b,
+    document_c,
+    document_c_code,
+    document_e,
     examine,
-    report,
     transcribed,
 )
-from derivations.claims import CLAIMS
+from derivations.claims.documents import CLAIMS
+from derivations.expressions.language import delta, derivative, i, index, j, k, n, total, x, y, z
 from derivations.kernels.witness import interval_context
-from derivations.language import delta, derivative, i, index, j, k, n, total, x, y, z
 from derivations.records import Claim, Evidence, Finding, Hypothesis, Standing, Witness
 
 IDS = [
@@ -61,7 +61,7 @@ def status_without_cases(identifier: str, monkeypatch) -> Finding:
     def alone(evidence, *_cases, show=(), witness=None, table=()):
         return Finding(tuple(evidence), witness=witness, table=table)
 
-    for module in (claims_a, claims_b, claims_c, claims_c_code, claims_e):
+    for module in (document_a, document_b, document_c, document_c_code, document_e):
         monkeypatch.setattr(module, "backed", alone)
     return report.examine(claim(identifier)).finding
 
@@ -118,8 +118,8 @@ def one_digit_off(rows):
 
 def test_wrong_formulas_are_refuted_with_a_point() -> None:
     setting = examine.Setting(ranges={i: n, k: n}, pairs=((i, k),), scope="every n")
-    slope = derivative(claims_a.softmax_of(i), z[k])
-    diagonal = delta(i, k) * claims_a.softmax_of(i) * (1 - claims_a.softmax_of(i))
+    slope = derivative(document_a.softmax_of(i), z[k])
+    diagonal = delta(i, k) * document_a.softmax_of(i) * (1 - document_a.softmax_of(i))
     found = examine.for_every_size(diagonal, slope, setting, "never shown")
     assert found.standing is Standing.REFUTED
     assert "n = 2" in found.scope
@@ -142,19 +142,19 @@ def test_what_no_kernel_knows_is_undecided() -> None:
 
 def test_without_its_hypothesis_a_claim_is_not_proved() -> None:
     """A8's last form needs ΣY = 1; the same call without it must not go through."""
-    loss = -total(claims_a.Y[i] * sp.log(claims_a.softmax_of(i)), i, n)
+    loss = -total(document_a.Y[i] * sp.log(document_a.softmax_of(i)), i, n)
     setting = examine.Setting(ranges={k: n}, scope="every n")
     found = examine.for_every_size(
-        claims_a.softmax_of(k) - claims_a.Y[k], derivative(loss, z[k]), setting, ""
+        document_a.softmax_of(k) - document_a.Y[k], derivative(loss, z[k]), setting, ""
     )
     assert found.standing is Standing.REFUTED
 
 
 def test_a_hypothesis_does_not_prove_what_is_wrong() -> None:
-    loss = -total(claims_a.Y[i] * sp.log(claims_a.softmax_of(i)), i, n)
-    one = Hypothesis(total(claims_a.Y[i], i, n), sp.Integer(1), "Σ Y_i = 1")
+    loss = -total(document_a.Y[i] * sp.log(document_a.softmax_of(i)), i, n)
+    one = Hypothesis(total(document_a.Y[i], i, n), sp.Integer(1), "Σ Y_i = 1")
     setting = examine.Setting(ranges={k: n}, scope="every n", hypotheses=(one,))
-    wrong = claims_a.Y[k] - claims_a.softmax_of(k)
+    wrong = document_a.Y[k] - document_a.softmax_of(k)
     found = examine.for_every_size(wrong, derivative(loss, z[k]), setting, "")
     assert found.standing is Standing.UNDECIDED
     assert "the normal form of the difference is" in found.detail
@@ -163,8 +163,8 @@ def test_a_hypothesis_does_not_prove_what_is_wrong() -> None:
 def test_one_label_too_many_is_seen() -> None:
     target = index("c")
     setting = examine.Setting(ranges={k: n, target: n}, pairs=((k, target),), scope="every n")
-    loss = -sp.log(claims_a.softmax_of(target))
-    wrong = claims_a.softmax_of(k) - 1
+    loss = -sp.log(document_a.softmax_of(target))
+    wrong = document_a.softmax_of(k) - 1
     assert (
         examine.for_every_size(wrong, derivative(loss, z[k]), setting, "").standing
         is Standing.REFUTED
@@ -175,16 +175,31 @@ def test_one_label_too_many_is_seen() -> None:
     ("identifier", "module", "name", "value"),
     [
         # A digit of a document, changed.
-        ("C8", claims_c_code, "_PRINTED_SOFTMAX", one_digit_off(claims_c_code._PRINTED_SOFTMAX)),
-        ("C8", claims_c_code, "_PRINTED_GRADIENT", one_digit_off(claims_c_code._PRINTED_GRADIENT)),
-        ("E3", claims_e, "_PRINTED_GRADIENT", ("1.05", "0.525", "1.05", "0.525", "1.3125", "3.98")),
+        (
+            "C8",
+            document_c_code,
+            "_PRINTED_SOFTMAX",
+            one_digit_off(document_c_code._PRINTED_SOFTMAX),
+        ),
+        (
+            "C8",
+            document_c_code,
+            "_PRINTED_GRADIENT",
+            one_digit_off(document_c_code._PRINTED_GRADIENT),
+        ),
         (
             "E3",
-            claims_e,
+            document_e,
+            "_PRINTED_GRADIENT",
+            ("1.05", "0.525", "1.05", "0.525", "1.3125", "3.98"),
+        ),
+        (
+            "E3",
+            document_e,
             "_PRINTED_STEP",
             ("0.395", "1.4475", "2.195", "2.9475", "0.86875", "0.602"),
         ),
-        ("E3", claims_e, "_RATE", sp.Rational(1, 5)),
+        ("E3", document_e, "_RATE", sp.Rational(1, 5)),
         # Code that does something else.
         ("A4", reference, "softmax", lambda z, axis=-1: np.flip(np.exp(z) / np.exp(z).sum())),
         ("A9", reference, "softmax_cross_entropy", lambda z, label: 0.41703),
@@ -193,7 +208,7 @@ def test_one_label_too_many_is_seen() -> None:
         ("C5", reference, "softmax_with_loss", lambda a, t: 1.0),
         ("E4", reference, "attention_vjp", lambda Q, K, V, G: (0 * Q, 0 * K, 0 * V)),
         # The derivative of something else.
-        ("A5", claims_a, "derivative", lambda f, v: derivative(2 * f, v)),
+        ("A5", document_a, "derivative", lambda f, v: derivative(2 * f, v)),
     ],
 )
 def test_tampering_refutes(identifier, module, name, value, monkeypatch) -> None:
@@ -209,7 +224,7 @@ def test_a_wrong_claim_that_was_mended_is_no_longer_refuted(identifier, monkeypa
     def mended(a, t, upstream=1.0):
         return upstream * (transcribed.probabilities(a) - t) / len(a)
 
-    monkeypatch.setattr(claims_c_code, "document_backward", mended)
+    monkeypatch.setattr(document_c_code, "document_backward", mended)
     found = status_without_cases(identifier, monkeypatch)
     assert found.status is Standing.UNDECIDED
     assert "gradcheck was expected to reject" in found.evidence[0].detail
@@ -276,7 +291,7 @@ def test_a_wide_enclosure_proves_no_digit() -> None:
 
 
 def test_the_document_s_layer_computes_what_the_document_prints() -> None:
-    a, t = claims_c_code._A_FLOAT, claims_c_code._T
+    a, t = document_c_code._A_FLOAT, document_c_code._T
     assert transcribed.document_loss(a, t) == pytest.approx(1.1631814594485623, abs=4e-16)
     printed = np.array([[-0.38438805, 0.31426586, 0.07012219], [0.0776812, -0.2888406, 0.2111594]])
     np.testing.assert_allclose(transcribed.document_backward(a, t), printed, atol=5e-9)

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from derivations import catalogue, claims, confront, report
+from derivations import report
 from derivations.__main__ import OK, PROBLEMS, USAGE, main
+from derivations.claims import documents
+from derivations.confrontation import confront
 from derivations.records import Claim, Evidence, Finding, Standing, Witness
+from derivations.rows import catalogue
 
-ALL_CLAIMS = claims.CLAIMS
+ALL_CLAIMS = documents.CLAIMS
 PROVED = Evidence(Standing.PROVED_ALL_N, "a kernel", "every n")
 WITNESS = Witness("p", "c", "t", "e")
 
@@ -34,7 +37,7 @@ def tables(monkeypatch):
     """Replace the tables of claims and cases."""
 
     def use(*rows: Claim, cases=()) -> None:
-        monkeypatch.setattr(claims, "CLAIMS", rows)
+        monkeypatch.setattr(documents, "CLAIMS", rows)
         monkeypatch.setattr(catalogue, "ROWS", tuple(confront.row_named(name) for name in cases))
 
     return use

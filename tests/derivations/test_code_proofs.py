@@ -11,17 +11,20 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from derivations import branches, code, confront, renaming, report
-from derivations.branches import Code, prove
+from derivations import report
+from derivations.code import branches, execution, renaming
+from derivations.code.branches import Code, prove
+from derivations.code.exclusions import exclusions
+from derivations.code.inputs import AnyShift, of_case, shifted, within
+from derivations.code.standins import Replacement
+from derivations.code.traced import NotTraceableError
+from derivations.code.tracing import runs, symbols
 from derivations.comparison import Comparison
-from derivations.exclusions import exclusions
-from derivations.inputs import AnyShift, of_case, shifted, within
+from derivations.confrontation.cases import ExaminedCase, examine_case
 from derivations.plan import Plan, using
+from derivations.provenance import describe
 from derivations.records import CodeProof, Evidence, Standing
 from derivations.render import render
-from derivations.standins import Replacement
-from derivations.traced import NotTraceableError
-from derivations.tracing import runs, symbols
 from reference import _exponentials, _products, embeddings, gates
 
 X = symbols("x", (2,))
@@ -39,12 +42,12 @@ def compared(make_point) -> Comparison:
 def proof_of(
     monkeypatch: pytest.MonkeyPatch, comparison: Comparison, *codes: Code, name: str = "made up"
 ) -> CodeProof:
-    monkeypatch.setattr(code, "CODE", {name: codes} if codes else {})
-    code.evidence.cache_clear()
+    monkeypatch.setattr(execution, "CODE", {name: codes} if codes else {})
+    execution.evidence.cache_clear()
     try:
-        return code.proof(name, comparison)
+        return execution.proof(name, comparison)
     finally:
-        code.evidence.cache_clear()
+        execution.evidence.cache_clear()
 
 
 def square(**changes: Any) -> Code:
@@ -86,8 +89,8 @@ def test_what_is_not_executed_and_disagrees_is_a_problem(monkeypatch, make_point
     wrong = Comparison("made up", (make_point(derivative_ulps=1e6),))
     found = proof_of(monkeypatch, wrong)
     assert found.standing is Standing.UNDECIDED
-    case = report.ExaminedCase("made up", "a test", (), wrong, found)
-    data = report.ReportData((), (case,), None, report.describe(Plan(), "a command"))
+    case = ExaminedCase("made up", "a test", (), wrong, found)
+    data = report.ReportData((), (case,), None, describe(4, 1, "a command"))
     assert any("symbolic execution of its code is undecided" in p for p in data.problems)
 
 
@@ -146,7 +149,7 @@ def test_a_proof_does_not_depend_on_what_was_proved_before(first: str, monkeypat
     ],
 )
 def test_exclusions_are_listed(name: str, expected: tuple[str, ...]) -> None:
-    found = code.evidence(name).exclusions
+    found = execution.evidence(name).exclusions
     assert found.count("rounding, overflow, underflow, NaN and infinities") == 1
     for text in expected:
         assert any(text in part for part in found), found
@@ -332,7 +335,7 @@ def test_mutants_are_refuted(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("case", ["max_pool2d", "conv2d"])
 def test_the_gradient_of_another_place_is_refuted(case: str) -> None:
     """What a window or a pixel receives goes to its neighbour."""
-    right = code.CODE[case][0]
+    right = execution.CODE[case][0]
     assert right.vjp is not None
 
     def moved(*inputs: Any) -> tuple[Any, ...]:
@@ -374,7 +377,7 @@ def test_choices_among_constants_stay_open_where_it_does_not() -> None:
 
 def test_every_case_says_something_about_its_code() -> None:
     with using(Plan(seed=1, points=1)):
-        found = confront.examine_case("softsign")
+        found = examine_case("softsign")
     assert found.code is not None
     assert found.code.standing is Standing.PROVED_CODE
-    assert branches.prove(code.CODE["softsign"][0]).standing is Standing.PROVED_CODE
+    assert branches.prove(execution.CODE["softsign"][0]).standing is Standing.PROVED_CODE

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import reference
-from derivations import confront
 from derivations.comparison import Comparison
+from derivations.confrontation import confront
+from derivations.confrontation.cases import examine_case
 from derivations.plan import Plan, current, generator, using
 from derivations.records import Standing
 from gradcheck import Argument, Case, Elementwise, Interval
@@ -161,7 +162,7 @@ def test_a_case_that_breaks_off_is_reported(monkeypatch) -> None:
 
     row = dataclasses.replace(confront.row_named("sigmoid"), derive=fail)
     monkeypatch.setattr(confront.catalogue, "ROWS", (row,))
-    examined = confront.examine_case("sigmoid")
+    examined = examine_case("sigmoid")
     assert examined.standing is Standing.UNDECIDED
     assert "AssertionError: step 3 does not hold" in examined.comparison.problems[0]
 

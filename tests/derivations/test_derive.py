@@ -24,31 +24,22 @@ import pytest
 import sympy as sp
 
 import derivations
-from derivations import (
-    chain,
-    codecheck,
-    derived,
-    differentiation,
-    field,
-    grammar,
-    judge,
-    numpy_code,
-    reading,
-    stable_forms,
-)
 from derivations.__main__ import OK, PROBLEMS, USAGE, main
-from derivations.calculus import meaning
-from derivations.conditions import Need, Status
 from derivations.deadline import Deadline, OutOfTimeError
-from derivations.derived import derive
-from derivations.domains import domain
-from derivations.grammar import ExpressionError, parse
-from derivations.kernels import rational
-from derivations.language import derivative, x
+from derivations.deriving import codecheck, derived, numpy_code, stable_forms
+from derivations.deriving.conditions import Need, Status
+from derivations.deriving.derived import derive
+from derivations.deriving.domains import domain
+from derivations.deriving.sampler import draw_places
+from derivations.deriving.solutions import derivative_statement, value_statement
+from derivations.expressions.calculus import meaning
+from derivations.expressions.language import derivative, x
+from derivations.kernels import field, rational
 from derivations.records import Standing
-from derivations.rules import Rule
-from derivations.sampler import draw_places
-from derivations.solutions import derivative_statement, value_statement
+from derivations.steps import chain, differentiation, judge
+from derivations.steps.rules import Rule
+from derivations.text import grammar, reading
+from derivations.text.grammar import ExpressionError, parse
 
 MISH = "x*tanh(log(1+exp(x)))"
 
@@ -399,7 +390,7 @@ def test_the_conditions_are_exactly_the_domain() -> None:
 
 @pytest.mark.parametrize("forgotten", ["/", "log", "sqrt", "acos"])
 def test_a_forgotten_condition_is_caught(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from derivations import conditions
+    from derivations.deriving import conditions
 
     right = conditions._needs
 

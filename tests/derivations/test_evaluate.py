@@ -13,14 +13,14 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.evaluate import (
+from derivations.expressions.evaluate import (
     Binding,
     EvaluationError,
     evaluate,
     evaluate_scalar,
     evaluate_together,
 )
-from derivations.language import (
+from derivations.expressions.language import (
     D,
     K,
     N,
@@ -41,9 +41,9 @@ from derivations.language import (
     y,
     z,
 )
+from derivations.expressions.tensors import Arithmetic
+from derivations.expressions.walk import Walk, canonical
 from derivations.records import Definition
-from derivations.tensors import Arithmetic
-from derivations.walk import Walk, canonical
 
 A, B = positive_family("A"), positive_family("B")
 M = positive_family("M")

@@ -16,12 +16,12 @@ import mpmath
 import pytest
 import sympy as sp
 
-from derivations import calculus
+from derivations.expressions import calculus
+from derivations.expressions.language import family, index, opaque, positive_family, size
 from derivations.kernels import indexed, terms
 from derivations.kernels.algebra import Algebra
 from derivations.kernels.sums import Summation
 from derivations.kernels.vocabulary import Vocabulary
-from derivations.language import family, index, opaque, positive_family, size
 
 n, N = size("n"), size("N")
 i, k, m = index("i"), index("k"), index("m")  # i, k run to n; m runs to N

@@ -8,10 +8,11 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations import graph
-from derivations.build import StepError
-from derivations.evaluate import Binding, evaluate
-from derivations.graph import (
+from derivations.expressions.evaluate import Binding, evaluate
+from derivations.expressions.language import k, n, t
+from derivations.records import Standing
+from derivations.rows import graph
+from derivations.rows.graph import (
     SOFTMAX_WITH_LOSS,
     Backward,
     Line,
@@ -21,8 +22,7 @@ from derivations.graph import (
     softmax_with_loss_backward,
     square_of_sum,
 )
-from derivations.language import k, n, t
-from derivations.records import Standing
+from derivations.steps.build import StepError
 
 PLAN = graph.softmax_with_loss_plan()
 VALUES = [b.symbol[k] if isinstance(b.symbol, sp.IndexedBase) else b.symbol for b in PLAN]

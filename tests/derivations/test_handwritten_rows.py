@@ -12,7 +12,8 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations import (
+from derivations.expressions.language import negative, positive, x
+from derivations.rows import (
     attentions,
     divergences,
     gates,
@@ -23,9 +24,8 @@ from derivations import (
     reweighted_losses,
     tempered_softmax,
 )
-from derivations.entries import Piece, of_pieces
-from derivations.language import negative, positive, x
-from derivations.rows import Row
+from derivations.rows.entries import Piece, of_pieces
+from derivations.rows.row import Row
 from gradcheck import Case
 
 MODULES = (

@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from derivations.calculus import meaning, sdiff
-from derivations.kernels import witness
-from derivations.kernels.indexed import OutOfClassError, normal_form, prove_zero
-from derivations.language import (
+from derivations.expressions.calculus import meaning, sdiff
+from derivations.expressions.language import (
     D,
     K,
     N,
@@ -37,6 +35,8 @@ from derivations.language import (
     y,
     z,
 )
+from derivations.kernels import witness
+from derivations.kernels.indexed import OutOfClassError, normal_form, prove_zero
 from derivations.records import Definition, Hypothesis
 
 S = total(sp.exp(z[j]), j, n)

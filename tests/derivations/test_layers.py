@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import reference
-from derivations import layers
-from derivations.build import Builder, StepError
-from derivations.language import D, K, N, delta, derivative, j, k, m, n, r, t, total
-from derivations.layers import LABELS, PROBABILITY, UPSTREAM, A, B, G, H, W, d
+from derivations.expressions.language import D, K, N, delta, derivative, j, k, m, n, r, t, total
 from derivations.records import Standing
+from derivations.rows import layers
+from derivations.rows.layers import LABELS, PROBABILITY, UPSTREAM, A, B, G, H, W, d
+from derivations.steps.build import Builder, StepError
 
 CASES = {case.name: case for case in reference.CASES}
 ROWS = {row.case: row for row in layers.ROWS}

@@ -9,14 +9,25 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations import network_rows, networks
-from derivations.build import Builder, StepError
-from derivations.calculus import expand_definitions, meaning
+from derivations.expressions.calculus import expand_definitions, meaning
+from derivations.expressions.language import D, K, N, derivative, j, k, m, n, r, total
 from derivations.kernels import indexed
-from derivations.language import D, K, N, derivative, j, k, m, n, r, total
-from derivations.layers import softmax_with_loss_hard
-from derivations.networks import ANY, LABELS, LOSS, SIGMOID, TANH, G, Network, WholeNetwork, X, d
 from derivations.records import Standing
+from derivations.rows import network_rows, networks
+from derivations.rows.layers import softmax_with_loss_hard
+from derivations.rows.networks import (
+    ANY,
+    LABELS,
+    LOSS,
+    SIGMOID,
+    TANH,
+    G,
+    Network,
+    WholeNetwork,
+    X,
+    d,
+)
+from derivations.steps.build import Builder, StepError
 
 CASES = {case.name: case for case in reference.CASES}
 ROWS = {row.case: row for row in network_rows.ROWS}

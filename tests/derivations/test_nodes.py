@@ -6,10 +6,10 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations import nodes
-from derivations.build import Builder, StepError
-from derivations.language import N, derivative, k, m, n, r, total, v
+from derivations.expressions.language import N, derivative, k, m, n, r, total, v
 from derivations.records import Standing
+from derivations.rows import nodes
+from derivations.steps.build import Builder, StepError
 
 CASES = {case.name: case for case in reference.CASES}
 ROWS = {row.case: row for row in nodes.ROWS}

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 import derivations
-from derivations import derived, judge, report
+from derivations import report
 from derivations.__main__ import INTERRUPTED, OK, PROBLEMS, USAGE, main
 from derivations.deadline import Deadline, OutOfTimeError
+from derivations.deriving import derived
+from derivations.steps import judge
 
 REFUSED = {
     "": "there is no expression",

@@ -8,10 +8,8 @@ import mpmath
 import pytest
 import sympy as sp
 
-from derivations.calculus import sdiff
-from derivations.kernels import rational, witness
-from derivations.kernels.rational import decide
-from derivations.language import (
+from derivations.expressions.calculus import sdiff
+from derivations.expressions.language import (
     delta,
     family,
     index,
@@ -26,6 +24,8 @@ from derivations.language import (
     total,
     x,
 )
+from derivations.kernels import rational, witness
+from derivations.kernels.rational import decide
 
 a, b, c = real("a"), real("b"), real("c")
 p, q, R = positive("p"), negative("q"), nonnegative("R")

@@ -10,11 +10,12 @@ import subprocess
 import pytest
 
 from derivations.comparison import Comparison
+from derivations.confrontation.cases import ExaminedCase
 from derivations.records import CodeProof, Evidence, Standing
 from derivations.render import FORMATS, blocks, render
 from derivations.render.blocks import anchor
 from derivations.render.json import SCHEMA
-from derivations.report import ExaminedCase, ReportData
+from derivations.report import ReportData
 
 
 @pytest.fixture

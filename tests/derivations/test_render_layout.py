@@ -7,7 +7,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivations.language import (
+from derivations.expressions.language import (
     delta,
     derivative,
     family,

@@ -8,10 +8,19 @@ import numpy as np
 import pytest
 
 import reference
-from derivations import confront
 from derivations.comparison import Comparison
+from derivations.confrontation import confront
+from derivations.confrontation.profiles import (
+    BINS,
+    LARGEST,
+    SMALLEST,
+    Bound,
+    Errors,
+    Profile,
+    profile,
+    stated,
+)
 from derivations.plan import Plan, using
-from derivations.profiles import BINS, LARGEST, SMALLEST, Bound, Errors, Profile, profile, stated
 from derivations.render import multiples, render, wording
 from gradcheck import Elementwise
 

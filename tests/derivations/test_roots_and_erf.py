@@ -3,11 +3,22 @@
 import pytest
 import sympy as sp
 
-from derivations.build import Builder, StepError
-from derivations.calculus import sdiff
+from derivations.expressions.calculus import sdiff
+from derivations.expressions.language import (
+    derivative,
+    i,
+    j,
+    n,
+    nonnegative,
+    opaque,
+    positive,
+    total,
+    x,
+    z,
+)
 from derivations.kernels import indexed, rational, witness
-from derivations.language import derivative, i, j, n, nonnegative, opaque, positive, total, x, z
-from derivations.rules import ERF, POWER
+from derivations.steps.build import Builder, StepError
+from derivations.steps.rules import ERF, POWER
 
 p, q = positive("p"), nonnegative("q")
 ROOT = sp.sqrt(1 + x**2)

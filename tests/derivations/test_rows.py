@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import reference
-from derivations import catalogue
-from derivations.rows import Row
+from derivations.rows import catalogue
+from derivations.rows.row import Row
 from gradcheck import Case
 
 ROWS = {row.case: row for row in catalogue.ROWS}

@@ -7,10 +7,8 @@ import random
 import pytest
 import sympy as sp
 
-from derivations import rules
-from derivations.calculus import meaning
-from derivations.kernels.indexed import prove_zero
-from derivations.language import (
+from derivations.expressions.calculus import meaning
+from derivations.expressions.language import (
     Y,
     delta,
     derivative,
@@ -26,8 +24,10 @@ from derivations.language import (
     x,
     z,
 )
+from derivations.kernels.indexed import prove_zero
 from derivations.records import Hypothesis
-from derivations.rules import Rule, RuleError
+from derivations.steps import rules
+from derivations.steps.rules import Rule, RuleError
 
 S = total(sp.exp(z[j]), j, n)
 DIFFERENTIATION = (

@@ -1,6 +1,6 @@
 """The kernels behind code proofs, fuzzed against independent answers; each rule's mutant is caught.
 
-`derivations.order` concludes from comparisons, `derivations.renaming` recognises what was proved
+`derivations.code.order` concludes from comparisons, `derivations.code.renaming` recognises what was proved
 already, `derivations.kernels.quotients` decides whether a rational function is zero.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import sympy as sp
 
-from derivations import order, renaming
+from derivations.code import order, renaming
 from derivations.kernels import quotients
 
 CASES = 1000

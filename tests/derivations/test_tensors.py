@@ -14,8 +14,8 @@ import sympy as sp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from derivations.language import i, j, k
-from derivations.tensors import (
+from derivations.expressions.language import i, j, k
+from derivations.expressions.tensors import (
     ELEMENTWISE,
     EXACT,
     UNKNOWN,

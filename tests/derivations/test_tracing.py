@@ -12,13 +12,13 @@ import pytest
 import sympy as sp
 
 import reference
-from derivations.branches import Code, prove
-from derivations.code import CODE, evidence
-from derivations.order import Condition
+from derivations.code.branches import Code, prove
+from derivations.code.execution import CODE, evidence
+from derivations.code.order import Condition
+from derivations.code.regions import Sample
+from derivations.code.traced import NotTraceableError
+from derivations.code.tracing import runs, symbols
 from derivations.records import Standing
-from derivations.regions import Sample
-from derivations.traced import NotTraceableError
-from derivations.tracing import runs, symbols
 from reference import losses, networks, softmaxes
 
 X = symbols("x", (2,))

@@ -1,0 +1,1 @@
+"""Derivation, closed form and finite differences against each other, case by case."""

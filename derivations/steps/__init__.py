@@ -1,0 +1,1 @@
+"""How a derivation comes about: rules propose steps, and each is checked before it is written down."""
