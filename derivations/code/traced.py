@@ -119,9 +119,8 @@ class Traced:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """Be an array of no axes."""
-        from derivations.code.traced_arrays import (
-            traced,  # only now: arrays are made of these numbers
-        )
+        # only now: arrays are made of these numbers
+        from derivations.code.traced_arrays import traced
 
         arrays = (traced(x, self.path) if isinstance(x, Traced) else x for x in inputs)
         result = getattr(ufunc, method)(*arrays, **options)
