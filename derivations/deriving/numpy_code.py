@@ -22,7 +22,6 @@ _NAMES = {
     sp.atanh: "arctanh",
     sp.cos: "cos",
     sp.cosh: "cosh",
-    sp.exp: "exp",
     sp.log: "log",
     sp.sign: "sign",
     sp.sin: "sin",
@@ -167,6 +166,8 @@ def _called(e: Any) -> str:
         for other in e.args[1:]:
             text = f"{name}({text}, {printed(other)})"
         return text
+    if isinstance(e, sp.exp):
+        return f"np.exp({printed(e.exp)})"
     if e.func not in _NAMES:
         raise TypeError(f"no NumPy code for {e.func.__name__}")
     return f"np.{_NAMES[e.func]}({', '.join(map(printed, e.args))})"

@@ -154,7 +154,7 @@ class _Rewriter:
                 continue
             n, k, used = -int(factor.exp), 0, None
             for other in factors:
-                ratio = other.args[0] / a if isinstance(other, sp.exp) else None
+                ratio = other.exp / a if isinstance(other, sp.exp) else None
                 if ratio is not None and ratio.is_Integer and 0 < ratio <= n:
                     k, used = int(ratio), other
             factors.remove(factor)
@@ -206,12 +206,12 @@ class _Rewriter:
 def _one_plus_exp(e: sp.Expr) -> sp.Expr | None:
     """Return a if e is 1 + e^a."""
     if e.is_Add and len(e.args) == 2 and e.args[0] == 1 and isinstance(e.args[1], sp.exp):
-        return e.args[1].args[0]
+        return e.args[1].exp
     return None
 
 
 def _exponent(e: sp.Expr) -> sp.Expr | None:
-    return e.args[0] if isinstance(e, sp.exp) else None
+    return e.exp if isinstance(e, sp.exp) else None
 
 
 def _of_symbol(g: sp.Expr) -> sp.Expr:
@@ -228,7 +228,7 @@ _SQUARED = (sp.tanh, sp.sin, sp.cos)
 def _one_minus(g: sp.Expr) -> sp.Expr | None:
     """Return a form of 1 − g that does not cancel, if one is known."""
     if isinstance(g, sp.exp):
-        return -Expm1(g.args[0])
+        return -Expm1(g.exp)
     if isinstance(g, Logistic):
         return Logistic(-g.args[0])
     if isinstance(g, sp.cos):

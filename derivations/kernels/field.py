@@ -131,7 +131,7 @@ class Field:
     # --- powers ----------------------------------------------------------------------------------
 
     def _power(self, e: sp.Expr) -> sp.Expr:
-        base, exponent = (sp.E, e.args[0]) if isinstance(e, sp.exp) else e.args
+        base, exponent = e.base, e.exp
         if exponent.is_Integer:
             return self.convert(base) ** exponent
         if base.is_Rational and 0 < base < 1:

@@ -186,12 +186,12 @@ class _NormalForm(Summation):
             return terms.add(*parts)
         if isinstance(e, sp.Mul):
             return self.multiply(*parts)
+        if isinstance(e, sp.exp):  # or a power of e that was left as it is
+            return self.exp(parts[-1])
         if isinstance(e, sp.Pow) and e.exp.is_Integer:
             return self.power(parts[0], int(e.exp))
         if isinstance(e, sp.Pow) and e.exp.is_Rational and e.exp.q == 2:
             return self.power(self.root(parts[0]), int(e.exp.p))
-        if isinstance(e, sp.exp):
-            return self.exp(parts[0])
         if isinstance(e, sp.log) and len(parts) == 1:
             return self.log(parts[0])
         if isinstance(e, OpaqueFunction):

@@ -174,7 +174,7 @@ class _Tower:
         if e.is_Pow:
             return self._power(e)
         if isinstance(e, sp.exp):
-            return self._exp(self.convert(e.args[0]))
+            return self._exp(self.convert(e.exp))
         if isinstance(e, sp.log) and len(e.args) == 1:
             return self._log(self.convert(e.args[0]))
         if type(e) in _HYPERBOLIC:

@@ -178,6 +178,8 @@ class _Machine:
             return context.fsum(parts)
         if e.is_Mul:
             return context.fprod(parts)
+        if isinstance(e, sp.exp):  # or a power of e that was left as it is
+            return context.exp(parts[-1])
         if e.is_Pow:
             return self._power(parts[0], e.exp)
         if e in (sp.E, sp.pi):

@@ -204,8 +204,8 @@ def _enclose_function(expression: sp.Expr, parts: list[Any], context: Any) -> An
         if not a.a > 0:
             raise ValueError(f"{expression} where its base is not positive")
         return context.sqrt(a) ** int(expression.exp.p)
-    if isinstance(expression, sp.exp):
-        return context.exp(a)
+    if isinstance(expression, sp.exp):  # or a power of e that was left as it is
+        return context.exp(parts[-1])
     if isinstance(expression, sp.log) and len(parts) == 1:
         if not a.a > 0:
             raise ValueError(f"{expression} where its argument is not positive")

@@ -219,7 +219,7 @@ class _Layout:
         return Script(inner, upper=upper), POWER
 
     def exponential(self, e: Any) -> tuple[Box, int]:
-        return Script(mi("e"), upper=self.box(e.args[0])), POWER
+        return Script(mi("e"), upper=self.box(e.exp)), POWER
 
     def big_sum(self, e: sp.Sum) -> tuple[Box, int]:
         return self._big("∑", e)

@@ -253,8 +253,8 @@ def _difference(inner: sp.Expr, v: sp.Symbol, at: Point, ctx: Any, step: Any) ->
 
 
 def _applied(e: sp.Expr, parts: list[Any], ctx: Any) -> Any:
-    if isinstance(e, sp.exp):
-        return reading.raised(+ctx.e, parts[0], ctx)
+    if isinstance(e, sp.exp):  # or a power of e that was left as it is
+        return reading.raised(+ctx.e, parts[-1], ctx)
     if e.is_Pow:
         base, exponent = parts
         if e.exp.is_Integer:

@@ -191,7 +191,7 @@ def _chain(kind: Any, outer: Callable[[sp.Expr], sp.Expr]) -> _Rewrite:
     def rewrite(f: sp.Expr, v: sp.Expr) -> sp.Expr | None:
         if not isinstance(f, kind) or not depends(f, v):
             return None
-        return outer(f) * _differentiated(f.args[0], v)
+        return outer(f) * _differentiated(f.args[-1], v)  # e^a is a power to SymPy, too
 
     return _of_derivative(rewrite)
 
