@@ -1,7 +1,7 @@
 """The functions of `reference`, proved as they are, by symbolic execution.
 
-One entry for each case that is executed: the public function and its claimed derivative, on symbols
-in these shapes.
+The public function and its claimed derivative are run on symbols: plain ones on the whole of a
+case's domain, or, where code needs more than that, those of the case's entry in `CODE`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sympy as sp
 
 from derivations.code.branches import Code, prove
 from derivations.code.inputs import (
+    CASES,
     attention,
     below,
     gelu,
@@ -21,6 +22,7 @@ from derivations.code.inputs import (
     neither_huge_nor_tiny,
     network,
     of_case,
+    plain,
     shifted,
     smoothed,
     within,
@@ -65,7 +67,6 @@ CODE: Mapping[str, tuple[Code, ...]] = {
     codes[0].name: codes
     for codes in (
         (of_case("sigmoid", _X, assumed=below(700, _X), region=_CAPPED),),
-        (of_case("tanh", _X),),
         (
             of_case(
                 "log_sigmoid",
@@ -75,8 +76,6 @@ CODE: Mapping[str, tuple[Code, ...]] = {
             ),
         ),
         (of_case("softplus", _X, assumed=below(700, _X), region=_CAPPED),),
-        (of_case("identity", _X),),
-        (of_case("relu", _X),),
         (of_case("silu", _X, assumed=within(-650, 99, _X), region="−650 < x < 99"),),
         (gelu(_X),),
         (gelu_tanh(_X),),
@@ -108,19 +107,10 @@ CODE: Mapping[str, tuple[Code, ...]] = {
         ),
         (of_case("binary_cross_entropy", probabilities("p", (2,)), _T),),
         (of_case("binary_cross_entropy_with_logits", _X, _T),),
-        (of_case("squared_error", _X, _T),),
-        (of_case("exp_node", symbols("x", (2, 3))),),
-        (of_case("sum_node", symbols("x", (2, 3))),),
-        (of_case("reciprocal_node", symbols("x", (2, 3), positive=True), region="x > 0"),),
-        (of_case("log_node", symbols("x", (2, 3), positive=True), region="x > 0"),),
-        (of_case("negate_node", symbols("x", (2, 3))),),
-        (of_case("multiply_node", symbols("x", (2, 3)), symbols("y", (3,))),),
-        (of_case("add_node", symbols("x", (2, 3)), symbols("y", (3,))),),
         (
             of_case("softmax_with_loss", symbols("z", (1, 4)), np.array([1]), region=_FIRST),
             shifted("softmax_with_loss", _BATCH, _CLASSES, region=_ROW),
         ),
-        (of_case("affine", symbols("H", (2, 3)), symbols("W", (3, 2)), symbols("b", (2,))),),
         (_normalization("layer_norm", (1, 2)), _normalization("layer_norm", (2, 3))),
         (_normalization("rms_norm", (2, 1)), _normalization("rms_norm", (2, 3))),
         (_normalization("batch_norm", (2, 1)), _normalization("batch_norm", (3, 2))),
@@ -129,14 +119,12 @@ CODE: Mapping[str, tuple[Code, ...]] = {
         (attention(1, 2, 4, 1), attention(2, 2, 1, 1)),
         (of_case("huber", _X, _T),),
         (of_case("smooth_l1", _X, _T),),
-        (of_case("log_cosh", _X, _T),),
         (of_case("hinge", _X, _SIGNS),),
         (
             of_case("focal_loss", _X, probabilities("y", (2,)), region="targets inside of 0 … 1"),
             of_case("focal_loss", _X, np.array([0.0, 1.0]), region="targets 0 and 1"),
         ),
         (_smoothed_labels(),),
-        (of_case("kl_divergence", probabilities("p", (2, 3)), probabilities("q", (2, 3))),),
         (
             shifted(
                 "temperature_softmax",
@@ -145,11 +133,8 @@ CODE: Mapping[str, tuple[Code, ...]] = {
                 region="every branch of a row, any shift of it",
             ),
         ),
-        (of_case("leaky_relu", _X),),
         (of_case("elu", _X, assumed=below(650, -_X), region=_FAR_LEFT),),
         (of_case("selu", _X, assumed=below(650, -_X), region=_FAR_LEFT),),
-        (of_case("hardswish", _X),),
-        (of_case("softsign", _X),),
         (of_case("embedding", symbols("t", (3, 2)), np.array([1, 1, 0])),),
         (of_case("max_pool2d", symbols("x", (1, 1, 3, 2))),),
         (
@@ -161,6 +146,14 @@ CODE: Mapping[str, tuple[Code, ...]] = {
 }
 
 
+def codes_of(case: str) -> tuple[Code, ...]:
+    """Return what is executed for a case; nothing where its domain isn't one of plain numbers."""
+    if case in CODE or case not in CASES:
+        return CODE.get(case, ())
+    code = plain(CASES[case])
+    return () if code is None else (code,)
+
+
 @functools.cache
 def evidence(case: str) -> Evidence:
     """Return what symbolic execution says about the code of a case.
@@ -168,7 +161,7 @@ def evidence(case: str) -> Evidence:
     Parameters
     ----------
     case : str
-        A row of ``reference.CASES`` that is in `CODE`.
+        A row of ``reference.CASES`` that can be executed.
 
     Raises
     ------
@@ -180,7 +173,7 @@ def evidence(case: str) -> Evidence:
     >>> evidence("squared_error").standing.value
     'proved for the code'
     """
-    found = [prove(code) for code in CODE[case]]
+    found = [prove(code) for code in codes_of(case)]
     worst = max(found, key=lambda e: e.standing.rank)
     if worst.standing is not Standing.PROVED_CODE:
         return worst
@@ -209,13 +202,14 @@ def proof(case: str, comparison: Comparison) -> CodeProof:
     >>> proof("squared_error", Comparison("squared_error", ())).covers
     'the whole code'
     """
-    if case not in CODE:
+    codes = codes_of(case)
+    if not codes:
         return CodeProof(_measured(comparison, "the code was not executed with symbols"))
     try:
         executed = evidence(case)
     except NotTraceableError as error:
         return CodeProof(_measured(comparison, f"symbols cannot pass through the code: {error}"))
-    replaced = dict.fromkeys(r.text for c in CODE[case] for r in c.core if not r.covers_all)
+    replaced = dict.fromkeys(r.text for c in codes for r in c.core if not r.covers_all)
     if not replaced:
         return CodeProof(executed)
     rest = _measured(comparison, "what is replaced in the core is covered there only")

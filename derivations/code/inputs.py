@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import math
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -15,21 +18,31 @@ from derivations.code.order import Condition
 from derivations.code.standins import Replacement
 from derivations.code.traced import Objects, Traced
 from derivations.code.traced_arrays import traced
-from derivations.code.tracing import symbols
-from gradcheck import Case
+from derivations.code.tracing import probabilities, symbols
+from gradcheck import Case, Interval
 from reference import _exponentials, gates
 
-_CASES = {case.name: case for case in reference.CASES}
+CASES = {case.name: case for case in reference.CASES}
+_POSITIVE = 0.0, math.inf
+_NUMBERS: Mapping[Any, Callable[[str, tuple[int, ...]], Objects]] = {
+    (-math.inf, math.inf): symbols,
+    _POSITIVE: functools.partial(symbols, positive=True),
+    (0.0, 1.0): probabilities,
+}
+_SIZES = 2, 3  # unlike each other, so that a transpose shows
 
 
 def of_case(name: str, *inputs: Objects, **options: Any) -> Code:
     """Return a row of ``reference.CASES`` on symbols; the options are those of `Code`."""
-    case = _CASES[name]
+    return _on_symbols(CASES[name], inputs, **options)
+
+
+def _on_symbols(case: Case, inputs: tuple[Objects, ...], **options: Any) -> Code:
     claims: dict[str, Any] = {"vjp": _vjp_of(case)}
     if case.vjp is None and case.grad is None and case.jac is not None:
         claims = {"jacobian": case.jac}
     return Code(
-        name=name, value=case.f, inputs=inputs, argnums=case.argnum_tuple, **claims, **options
+        name=case.name, value=case.f, inputs=inputs, argnums=case.argnum_tuple, **claims, **options
     )
 
 
@@ -46,6 +59,32 @@ def _vjp_of(case: Case) -> Callable[..., tuple[Any, ...]]:
 
 def _tuple(parts: Any) -> tuple[Any, ...]:
     return parts if isinstance(parts, tuple) else (parts,)
+
+
+def plain(case: Case) -> Code | None:
+    """Return a case on symbols of a small shape, all of its domain; None where those aren't numbers.
+
+    Examples
+    --------
+    >>> from gradcheck import Argument, Interval
+    >>> where = Interval(0.0), ("N", "n")
+    >>> row = Case(name="f", f=np.log, jac=np.log, arguments=(Argument("x", *where),), source="-")
+    >>> found = plain(row)
+    >>> found.inputs[0].shape, found.region
+    ((2, 3), 'x > 0')
+    """
+    names = dict.fromkeys(size for a in case.arguments for size in a.shape if isinstance(size, str))
+    sizes = dict(zip(names, cycle(_SIZES), strict=False))
+    ends = [
+        (a.domain.low, a.domain.high) if isinstance(a.domain, Interval) else None
+        for a in case.arguments
+    ]
+    if any(e not in _NUMBERS for e in ends):
+        return None
+    named = list(zip(case.arguments, ends, strict=True))
+    inputs = tuple(_NUMBERS[e](a.name, a.resolve(sizes)) for a, e in named)
+    positive = [f"{a.name} > 0" for a, e in named if e == _POSITIVE]
+    return _on_symbols(case, inputs, region=", ".join(positive) or "every branch")
 
 
 # --- regions ---------------------------------------------------------------------------------------

@@ -380,4 +380,4 @@ def test_every_case_says_something_about_its_code() -> None:
         found = examine_case("softsign")
     assert found.code is not None
     assert found.code.standing is Standing.PROVED_CODE
-    assert branches.prove(execution.CODE["softsign"][0]).standing is Standing.PROVED_CODE
+    assert branches.prove(execution.codes_of("softsign")[0]).standing is Standing.PROVED_CODE
