@@ -3,6 +3,10 @@
 Where three entries tie, their median has a derivative along every line, but moving one of them
 alone shows zero and moving them all shows one.  No claim can agree with that, so none is wrong.
 
+A smooth f whose slopes vanish at x moves by products of the entries' steps, which don't add up either,
+but shrink faster than the steps: what counts stays as it is at smaller ones.  And it excuses no
+claim that is off by far more.
+
 Of directions d = a + b the sides of a kink may add up in any way that stays within their sums, as
 they do for every convex f and for one of separate kinks; a claim there is judged by the sides.
 """
@@ -19,9 +23,13 @@ from gradcheck._claim.compare import Comparison
 from gradcheck._claim.problem import Problem
 from gradcheck._claim.ties import sides_along
 from gradcheck._estimate.directions import signed
+from gradcheck._estimate.ladder import CHECK
 from gradcheck._report.report import WrongEntry
 
 _SPLITS = 4  # of six evaluations each: of a median of three most of them show it
+_FINER = 4.0  # rungs, at which what stays is looked for
+_STAYS = 0.5  # part of itself
+_MATTERS = 0.1  # part of what a claim is off by
 
 
 def is_contradictory(
@@ -45,10 +53,11 @@ def is_contradictory(
     rng = np.random.default_rng(0)
     tied = _with_a_twin(problem.inputs.layout.flatten(problem.inputs.point))
     outputs = np.flatnonzero(worst.cotangent)
+    length = np.max(np.abs(worst.direction) / problem.inputs.sizes)
+    off = abs(worst.claimed - worst.found.value) / length
     for _ in range(_SPLITS if tied.size else 0):
         first = tied[rng.random(tied.size) < 0.5]
-        split = _split(problem, _moves(problem, tied, rng), first, outputs)
-        if split is not None and not split.adds_up:
+        if _defect(problem, _moves(problem, tied, rng), first, outputs) > _MATTERS * off:
             return True
     return False
 
@@ -71,10 +80,20 @@ def _is_excused(problem: Problem, entry: WrongEntry) -> bool:
     rng = np.random.default_rng(0)
     for _ in range(_SPLITS):
         moves = _moves(problem, tied, rng)
-        split = _split(problem, moves, np.array([position]), np.array([j]))
-        if split is not None and not split.adds_up:
+        off = abs(entry.claimed - entry.numerical) * abs(moves[position])
+        if _defect(problem, moves, np.array([position]), np.array([j])) > _MATTERS * off:
             return True
     return False
+
+
+def _defect(problem: Problem, moves: Array, first: Array, outputs: Array) -> float:
+    """Return by how much f's derivatives along a direction's two parts fail to add up, at any step."""
+    coarse = _split(problem, moves, first, outputs, CHECK)
+    if coarse is None or not coarse.defect.any():
+        return 0.0
+    fine = _split(problem, moves, first, outputs, CHECK + _FINER)
+    assert fine is not None  # the same parts move
+    return float(np.max(fine.defect, where=fine.defect >= _STAYS * coarse.defect, initial=0.0))
 
 
 class _Split(NamedTuple):
@@ -85,21 +104,24 @@ class _Split(NamedTuple):
     doubt: Array
 
     @property
-    def adds_up(self) -> bool:
-        """Whether the sides of the whole lie between the sums of those of the parts."""
-        low, high = self.low[1:].sum(axis=0) - self.doubt, self.high[1:].sum(axis=0) + self.doubt
+    def defect(self) -> Array:
+        """How far the sides of the whole lie beyond the sums of those of the parts; zero within doubt."""
+        low, high = self.low[1:].sum(axis=0), self.high[1:].sum(axis=0)
+        beyond = np.maximum(low - self.low[0], self.high[0] - high)
         # NaN, where a step leaves the domain, contradicts nothing
-        return not np.any((self.low[0] < low) | (self.high[0] > high))
+        return np.where(beyond > self.doubt, beyond, 0.0)
 
 
-def _split(problem: Problem, moves: Array, first: Array, outputs: Array) -> _Split | None:
+def _split(
+    problem: Problem, moves: Array, first: Array, outputs: Array, rung: float
+) -> _Split | None:
     """Split a direction in two; None where a domain lets a part not move."""
     a = np.zeros_like(moves)
     a[first] = moves[first]
     a, b = problem.inputs.tangent(a), problem.inputs.tangent(moves - a)
     if not (a.any() and b.any()):
         return None
-    sides = [sides_along(problem, d) for d in (a + b, a, b)]
+    sides = [sides_along(problem, d, rung) for d in (a + b, a, b)]
     return _Split(
         low=np.array([s.low[outputs] for s in sides]),
         high=np.array([s.high[outputs] for s in sides]),

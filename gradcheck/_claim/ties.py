@@ -116,10 +116,10 @@ def _several_at_once(problem: Problem, directions: Array, outputs: Array) -> Ite
             yield (slopes / largest) @ directions
 
 
-def sides_along(problem: Problem, direction: Array) -> Sides:
+def sides_along(problem: Problem, direction: Array, rung: float = CHECK) -> Sides:
     """Return f's one-sided derivatives along a direction, which takes two evaluations."""
     line = problem.curve(direction)
-    h = line.unit * 2.0 ** -min(CHECK, line.depth)
+    h = line.unit * 2.0 ** -min(rung, line.depth)
     up, down = line.value(h), line.value(-h)
     right, left = (up - line.origin) / h, (line.origin - down) / h
     size = np.maximum(np.maximum(np.abs(up), np.abs(down)), np.abs(line.origin))
