@@ -253,3 +253,39 @@ def test_a_step_that_leaves_the_domain_contradicts_nothing() -> None:
     for whole, defect in ((np.nan, 0.0), (1.0, 0.0), (2.0, 1.0)):
         sides = np.array([[whole], [0.0], [1.0]])
         assert _Split(low=sides, high=sides, doubt=np.zeros(1)).defect == [defect]
+
+
+SMOOTH: dict[str, tuple[Callable[..., Any], np.ndarray, Callable[..., Any]]] = {
+    "a quadratic at zeros": (
+        lambda x: x[0] ** 2 + x[0] * x[1] + x[1] ** 2,
+        np.zeros(2),
+        lambda x: np.array([2 * x[0] + x[1] + 0.1, x[0] + 2 * x[1]]),
+    ),
+    "a product of factors at zeros": (
+        lambda x: x[0] * x[1] + np.sin(x[2]),
+        np.array([0.0, 0.0, 0.5]),
+        lambda x: np.array([1.0, 1.0, np.cos(x[2])]),
+    ),
+    "cubes at zeros": (lambda x: np.sum(x**3), np.zeros(4), lambda x: 3 * x**2 + 1),
+    "x − sin x at zeros": (lambda x: np.sum(x - np.sin(x)), np.zeros(5), lambda x: -np.cos(x)),
+    "Rosenbrock's function at its minimum": (
+        lambda x: (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2,
+        np.ones(2),
+        lambda x: np.array([1.0, 0.0]),
+    ),
+    "a determinant at zeros": (np.linalg.det, np.zeros((3, 3)), lambda x: np.eye(3)),
+    "a weak median beside": (
+        lambda x: np.sum(x) + 1e-3 * np.median(x),
+        np.array([0.5, 1.0, 1.0, 1.0, 2.0]),
+        lambda x: np.array([1.0, 1.0, 2.0, 1.0, 1.0]),
+    ),
+}
+
+
+@both_modes
+@pytest.mark.parametrize("name", SMOOTH)
+def test_ties_excuse_nothing_where_slopes_vanish(name: str, mode: Mode) -> None:
+    f, x, grad = SMOOTH[name]
+    for seed in range(5):
+        report = check(f, x, grad=grad, mode=mode, rng=seed)
+        assert report.outcome is Outcome.FAIL, str(report)
