@@ -15,11 +15,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from gradcheck._case.domain import Array
-from gradcheck._claim.compare import GOAL, Comparison, judged
+from gradcheck._claim.compare import GOAL, Comparison, confirm, judged
 from gradcheck._claim.problem import Problem
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.line import Line
@@ -32,6 +33,10 @@ MOST_ENTRIES = 10
 _EVALUATIONS = 1000  # beyond those of the check itself: ten entries of a million
 _EXAMPLES = 3
 _CANDIDATES = 6
+_FINER = (0, 2, 4)  # rungs than where f was smooth
+_HIDDEN = (
+    64.0  # times what a direction may hide; the error that is sure to show in it is far larger
+)
 _FRACTION = 1e-3  # of a disagreement: a radius that leaves no doubt about it
 
 
@@ -65,21 +70,43 @@ def together(parts: Iterable[Located]) -> Located:
 
 
 def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
-    """Search for the wrong entries behind a failed comparison."""
+    """Search for the wrong entries behind a failed comparison, until all others agree together."""
     limit = problem.calls.calls + _EVALUATIONS
-    entries: list[WrongEntry] = []
+    positions, entries = np.flatnonzero(failed.direction), list[WrongEntry]()
+    rest, agrees = failed, False
+    while not agrees and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
+        found, finished = _search(problem, rest, rtol, MOST_ENTRIES - len(entries), limit)
+        entries += found.values()
+        positions = np.setdiff1d(positions, list(found))
+        if failed.found.interval is not None:  # the sides of kinks don't add up
+            return Located(_worst_first(entries), finished)
+        if not found:
+            break
+        # a group that is off by less than a fraction of another's disagreement wasn't told from it
+        along = _part_of(problem, failed.direction, positions)
+        rest = _confirmed(problem, along, failed, rtol) if positions.size else rest
+        agrees = rest.agrees or not positions.size
+    return Located(_worst_first(entries), complete=agrees)
+
+
+def _search(
+    problem: Problem, failed: Comparison, rtol: float, most: int, limit: int
+) -> tuple[dict[int, WrongEntry], bool]:
+    """Halve what a comparison moved; return wrong entries by position, and whether that came to its end."""
+    entries: dict[int, WrongEntry] = {}
     along = failed.direction
     stack = [_Group(np.flatnonzero(along), failed)]
-    while stack and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
+    while stack and len(entries) < most and problem.calls.calls < limit:
         group = stack.pop()
         if group.positions.size == 1:
-            entry = _entry(problem, along, int(group.positions[0]), group.comparison, rtol)
+            position = int(group.positions[0])
+            entry = _entry(problem, along, position, group.comparison, rtol)
             if entry is not None:
-                entries.append(entry)
+                entries[position] = entry
             continue
         halves = [g for g in _halves(problem, along, group, rtol) if not g.comparison.agrees]
         stack += sorted(halves, key=lambda g: g.comparison.excess)
-    return Located(_worst_first(entries), complete=not stack)
+    return entries, not stack
 
 
 def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:
@@ -126,9 +153,20 @@ def _measured(
     problem: Problem, direction: Array, v: Array, rtol: float, goal: Goal, whole: Found
 ) -> Comparison:
     component = Component(problem.line(direction, v[None, :]), 0)
-    rough = roughly(component, goal.atol, whole.noise, whole.finest)
-    found = rough or derivative(component, goal)
+    found = _roughly(component, whole, goal.atol) or derivative(component, goal)
     return judged(problem, "group", direction, v, found, rtol)
+
+
+def _confirmed(problem: Problem, direction: Array, failed: Comparison, rtol: float) -> Comparison:
+    """Compare what is left of a direction, roughly if it agrees."""
+    look = partial(_roughly, whole=failed.found, atol=_HIDDEN * failed.missed)
+    return confirm(problem, "group", direction, failed.cotangent, rtol, GOAL, look)
+
+
+def _roughly(component: Component, whole: Found, atol: float) -> Found | None:
+    """Return a derivative from four evaluations, close enough to x to pass by most kinks; None if none will do."""
+    looks = (roughly(component, atol, whole.noise, whole.finest + k) for k in _FINER)
+    return next(filter(None, looks), None)
 
 
 def _part_of(problem: Problem, along: Array, positions: Array) -> Array:

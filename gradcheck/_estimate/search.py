@@ -186,7 +186,8 @@ def roughly(c: Component, atol: float, noise: float, finest: int) -> Found | Non
     radius = abs(fine.slope - coarse.slope) + rounding
     if radius > atol or abs(fine.bend) > abs(coarse.bend) / 2 + rounding:
         return None
-    return Found(value, radius, "smooth", noise, coarse.step, max(c.scale(), abs(value)))
+    scale = max(c.scale(), abs(value))
+    return Found(value, radius, "smooth", noise, coarse.step, scale, finest=finest)
 
 
 def one_pair(c: Component, atol: float, noise: float) -> Found | None:

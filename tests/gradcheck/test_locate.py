@@ -52,6 +52,55 @@ def test_several_entries_of_a_network(count: int) -> None:
     assert report.evaluations <= 64 + 8 * levels
 
 
+@pytest.mark.parametrize("place", [(0, (3, 17)), (1, (64,)), (3, (9,))])
+def test_one_entry_of_a_network_with_kinks_nearby(place: Any) -> None:
+    rng = np.random.default_rng(1)
+    weights = rng.standard_normal((784, 128)) * 0.05, rng.standard_normal((128, 10)) * 0.1
+    parameters = weights[0], np.zeros(128), weights[1], np.zeros(10)
+    batch, rows, labels = rng.random((32, 784)), np.arange(32), rng.integers(10, size=32)
+
+    def loss(W: Any, b: Any, V: Any, c: Any) -> float:
+        z = np.maximum(batch @ W + b, 0.0) @ V + c
+        return float(np.mean(np.log(np.exp(z).sum(1)) - z[rows, labels]))
+
+    def grad(W: Any, b: Any, V: Any, c: Any) -> Any:
+        a = batch @ W + b
+        hidden = np.maximum(a, 0.0)
+        p = np.exp(hidden @ V + c)
+        p /= p.sum(1, keepdims=True)
+        p[rows, labels] -= 1
+        p /= 32
+        d = p @ V.T * (a > 0)
+        gradient = [batch.T @ d, d.sum(0), hidden.T @ p, p.sum(0)]
+        gradient[place[0]][place[1]] *= 1.1
+        return tuple(gradient)
+
+    report = check(loss, parameters, grad=grad, argnums=(0, 1, 2, 3), rng=0)
+    assert [(e.argument, e.index) for e in report.wrong_entries] == [place]
+    assert report.evaluations <= 500
+
+
+def test_a_count_of_wrong_entries_is_right_or_says_at_least() -> None:
+    """Where errors are unlike, that of a group may be lost beside another's, and is looked for again."""
+    exact = 0
+    for seed in range(20, 40):
+        rng = np.random.default_rng(2300 + seed)
+        x = rng.normal(size=10_000)
+        bad = rng.choice(10_000, 10, replace=False)
+
+        def grad(x: Any, bad: Any = bad) -> Any:
+            g = np.cos(x)
+            g[bad] *= 1.5
+            return g
+
+        report = check(lambda x: float(np.sum(np.sin(x))), x, grad=grad, rng=seed)
+        assert found(report) <= set(bad.tolist())
+        if "at least" not in report.message:
+            exact += 1
+            assert found(report) == set(bad.tolist()), str(report)
+    assert exact >= 10
+
+
 def test_a_small_mistake_beside_a_large_one() -> None:
     """It is lost where the other half's rough measurement leaves as much to it as it is."""
     x = np.random.default_rng(0).uniform(0.5, 2.0, 64)
