@@ -89,6 +89,14 @@ class WrongEntry:
         """How the report names the entry, such as ``x0['w'][3, 17]``."""
         return entry_label(self.argument, self.path, self.index, self.part)
 
+    @property
+    def place(self) -> str:
+        """How the report names the derivative, such as ``x0[3] of output [1]``."""
+        if self.output is None:
+            return self.label
+        index = str(list(self.output)) if self.output or not self.output_path else ""
+        return f"{self.label} of output {self.output_path}{index}"
+
 
 def entry_label(argument: int, path: str, index: tuple[int, ...], part: str = "") -> str:
     """Name an entry of x, such as ``x0['w'][3, 17]``."""
@@ -348,7 +356,7 @@ def _entry_table(r: Report) -> list[str]:
         ratio = e.claimed / e.numerical if e.numerical else math.inf
         rows.append(
             [
-                hessian_label(e) if r.kind in _SECOND else _derivative_label(e),
+                hessian_label(e) if r.kind in _SECOND else e.place,
                 number(e.claimed),
                 number(e.numerical),
                 f"{e.radius:.1e}",
@@ -359,13 +367,6 @@ def _entry_table(r: Report) -> list[str]:
     if len(r.wrong_entries) > _SHOWN_ENTRIES:
         lines.append(f"  … and {len(r.wrong_entries) - _SHOWN_ENTRIES} more")
     return lines
-
-
-def _derivative_label(e: WrongEntry) -> str:
-    if e.output is None:
-        return e.label
-    index = str(list(e.output)) if e.output or not e.output_path else ""
-    return f"{e.label} of output {e.output_path}{index}"
 
 
 def _probe_table(r: Report) -> list[str]:

@@ -65,7 +65,7 @@ def accusation(
         located = together(search(problem, c, rtol) for c in alone or [worst])
     if _is_a_hair_off(wrong, located.entries) and not _another_oracle_confirms(problem, wrong):
         assert worst is not None  # something disagrees
-        return endings.hair_off(worst, 10 * _HAIR, resolution)
+        return endings.hair_off(worst, _HAIR, resolution)
     if is_contradictory(problem, located.entries, worst):
         return endings.contradictory(worst, located.entries)
     diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)

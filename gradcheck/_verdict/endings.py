@@ -88,7 +88,7 @@ def disagreement(
         at_least = "" if located.complete else "at least "
         more = f" ({at_least}{count} wrong entries)" if count > 1 else ""
         message = (
-            f"{e.label} is wrong: claimed {number(e.claimed)}, "
+            f"{e.place} is wrong: claimed {number(e.claimed)}, "
             f"numerical {number(e.numerical)} ± {e.radius:.1e}{more}"
         )
     else:
@@ -141,15 +141,27 @@ def doubtful(wrong: Sequence[Comparison], directions: int, resolution: float) ->
     return Verdict(Outcome.INCONCLUSIVE, _WHY[c.found.reason][0], message, resolution)
 
 
-def hair_off(c: Comparison, accepted: float, resolution: float) -> Verdict:
-    """Say that the claim is off by less than error bars should be believed for; an rtol of `accepted` would do."""
-    return Verdict(
-        Outcome.INCONCLUSIVE,
-        Reason.ROUGH,
-        f"claimed {number(c.claimed)} and numerical {number(c.found.value)} ± {c.found.radius:.1e} differ, "
-        f"but by so little that f may be less smooth than it seems; rtol={accepted:g} accepts it",
-        resolution,
+def hair_off(c: Comparison, hair: float, resolution: float) -> Verdict:
+    """Say that the claim is off by less than error bars should be believed for: a hair, or a few of them."""
+    off = abs(c.claimed - c.found.value)
+    gap = (
+        f"claimed {number(c.claimed)} and numerical {number(c.found.value)} ± {c.found.radius:.1e}"
     )
+    little = "differ, but by so little that f may be less smooth than it seems"
+    if off > hair * c.scale:
+        little = (
+            f"differ by {off / c.found.radius:.0f} radii only, and f may be noisier than it seems"
+        )
+    message = f"{gap} {little}"
+    if c.scale:
+        message += f"; rtol={_rounded_up(max(10 * hair, off / c.scale)):g} accepts it"
+    return Verdict(Outcome.INCONCLUSIVE, Reason.ROUGH, message, resolution)
+
+
+def _rounded_up(x: float) -> float:
+    """Return the next number of one digit that isn't smaller."""
+    unit = 10.0 ** math.floor(math.log10(x))
+    return float(f"{math.ceil(x / unit * (1 - 1e-9)) * unit:.0e}")
 
 
 def rounded_flat(c: Comparison, movement: float) -> Verdict:

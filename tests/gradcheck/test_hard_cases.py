@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gradcheck import Outcome, Reason, check, differentiate
+from gradcheck import Outcome, Reason, Report, check, differentiate
 
 SEEDS = range(10)
 
@@ -207,6 +208,25 @@ def test_a_disagreement_too_small_to_accuse_for(seed: int) -> None:
     assert "rtol=1e-07 accepts it" in report.message
     assert check(real, x, grad=off, rtol=1e-7, rng=seed)
     assert check(lambda x: np.sum(np.sin(x)), x, grad=off, rng=seed).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("rtol", [None, 1e-3])
+def test_what_is_said_to_accept_a_claim_does(rtol: float | None) -> None:
+    x, claim = 10.0 ** np.arange(-8, 9), np.ones(17)
+    claim[6] = 1.01
+
+    def checked(rtol: float | None) -> Report:
+        return check(
+            lambda x: float(np.sum(x)), x, grad=lambda x: claim, mode="full", rtol=rtol, rng=0
+        )
+
+    report = checked(rtol)
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert "differ by 29 radii only" in report.message
+    accepted = re.search(r"rtol=(\S+) accepts it", report.message)
+    assert accepted is not None
+    assert checked(float(accepted[1])).outcome is not Outcome.FAIL
+    assert "differ" not in checked(float(accepted[1])).message
 
 
 def test_one_entry_that_is_grossly_wrong_is_a_mistake_however_little_it_weighs() -> None:

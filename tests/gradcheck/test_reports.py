@@ -15,7 +15,7 @@ from gradcheck import GradientError, Interval, Outcome, Report, assert_gradient,
 from gradcheck._claim.compare import Comparison
 from gradcheck._diagnosis.locate import Located
 from gradcheck._estimate.singular import Found
-from gradcheck._verdict.endings import disagreement
+from gradcheck._verdict.endings import disagreement, hair_off
 
 A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
 X = np.array([0.5, -1.25, 2.0])
@@ -167,3 +167,18 @@ def test_a_report_equals_its_copy() -> None:
     assert copy == report
     assert hash(copy) == hash(report)
     assert report != check(cubes, X, grad=cubes_grad, mode="full", rng=1)
+
+
+def test_a_hair_beside_a_claim_of_zero_has_no_tolerance_that_accepts_it() -> None:
+    found = Found(1e-9, 1e-10, "smooth", 0.0, 1.0, 1.0)
+    c = Comparison("entry", np.ones(1), np.ones(1), 0.0, found, 0.0, 1e-10, 1e-2)
+    assert "rtol" not in hair_off(c, 1e-8, math.inf).message
+
+
+def test_the_first_line_names_the_output() -> None:
+    def f(x: np.ndarray) -> np.ndarray:
+        return np.array([x[0], x[1] ** 2, 7 * x[0]])
+
+    claim = np.array([[1.0, 0.0], [0.0, 4.0], [3.0, 0.0]])
+    report = check(f, np.array([1.0, 2.0]), jac=lambda x: claim, rng=0)
+    assert report.message.startswith("x0[0] of output [2] is wrong: claimed 3, numerical 7 ± ")
