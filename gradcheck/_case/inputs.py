@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from gradcheck._case.tree import (
     in_order_of,
     leaves,
     like,
+    mapped,
     rebuild,
 )
 
@@ -84,21 +87,23 @@ class Inputs:
             copied(_in_floats(k, a) if k in argnums else a) for k, a in enumerate(args)
         )
         self.argnums = argnums
+        # the differentiated arguments, for their structure
+        self.pattern = tuple(self._args[k] for k in argnums)
         found = [(k, leaf) for k in argnums for leaf in leaves(self._args[k])]
         floating = any(_is_floating(leaf.value) for _, leaf in found)
         self._varies = _is_floating if floating else _is_whole
-        chosen = [(k, leaf) for k, leaf in found if self._varies(leaf.value)]
+        self._vary = [self._varies(leaf.value) for _, leaf in found]
+        chosen = list(compress(found, self._vary))
         named = [(k, leaf.path, number_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
         self.layout = Layout.of(named)
         self.point = [a for _, _, a in named]
         self._domains = [domains.get(k) for k, _ in chosen]
+        self._free = all(domain is None for domain in self._domains)
         self._bare = [
             k in argnums and isinstance(a, np.ndarray) and self._varies(a)
             for k, a in enumerate(self._args)
         ]
-        self._sizes: Array | None = None
-        self._depths: list[int] | None = None
-        self.all_vary = len(chosen) == len(found)
+        self.all_vary = all(self._vary)
         self._labels = [_label(k, leaf) for k, leaf in chosen]
 
     def must_lie_in_domains(self) -> None:
@@ -120,7 +125,7 @@ class Inputs:
             args[k] = self._filled(args[k], new, copied)
         return Inputs(tuple(args), self.argnums, domains)
 
-    @property
+    @cached_property
     def eps(self) -> float:
         """Relative spacing of the coarsest arithmetic that x is stored in."""
         return max((spacing(slot.dtype) for slot in self.layout.slots), default=spacing(_FLOAT64))
@@ -155,7 +160,7 @@ class Inputs:
             return lambda t: (step_to(x, d, t),)
         return lambda t: self._with([step_to(x, d, t) for x, d in moves])
 
-    @property
+    @cached_property
     def extensible(self) -> bool:
         """Whether x is in float64 throughout, so that it can move on into finer and complex numbers."""
         return all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
@@ -177,31 +182,22 @@ class Inputs:
 
     def _filled(self, tree: Any, new: Iterator[Array], constant: Callable[[Any], Any]) -> Any:
         """Put arrays in the place of the leaves that vary, and `constant(leaf)` in that of the others."""
-        return rebuild(
-            tree,
-            (
-                like(next(new), leaf.value) if self._varies(leaf.value) else constant(leaf.value)
-                for leaf in leaves(tree)
-            ),
-        )
 
-    @property
-    def pattern(self) -> tuple[Any, ...]:
-        """The differentiated arguments, for their structure."""
-        return tuple(self._args[k] for k in self.argnums)
+        def fill(value: Any) -> Any:
+            return like(next(new), value) if self._varies(value) else constant(value)
+
+        return mapped(fill, tree)
 
     def varying(self, trees: tuple[Any, ...]) -> list[Any]:
         """Pick, from values of the structure of `pattern`, the leaves that stand where x varies."""
-        given = in_order_of(self.pattern, trees)
-        flags = (self._varies(leaf.value) for leaf in leaves(self.pattern))
-        return [value for value, varies in zip(given, flags, strict=True) if varies]
+        return list(compress(in_order_of(self.pattern, trees), self._vary))
 
     def held(self, trees: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
         """Yield the labels of the leaves that don't vary, with the values that stand there in `trees`."""
         given = in_order_of(self.pattern, trees)
         places = ((k, leaf) for k in self.argnums for leaf in leaves(self._args[k]))
-        for (k, leaf), value in zip(places, given, strict=True):
-            if not self._varies(leaf.value):
+        for (k, leaf), value, varies in zip(places, given, self._vary, strict=True):
+            if not varies:
                 yield _label(k, leaf), value
 
     def shaped(self, flat: Array) -> tuple[Any, ...]:
@@ -216,16 +212,20 @@ class Inputs:
 
     def mutated(self, args: tuple[Any, ...]) -> str:
         """Name the first leaf of `args` that no longer equals the original; empty if none."""
-        intact = self._with(self.point)
-        for k, (a, b) in enumerate(zip(args, intact, strict=True)):
+        for k, (a, b) in enumerate(zip(args, self._intact, strict=True)):
             for p, q in zip(leaves(a), leaves(b), strict=True):
                 if not identical(p.value, q.value):
                     return _label(k, p)
         return ""
 
+    @cached_property
+    def _intact(self) -> tuple[Any, ...]:
+        """The arguments as they are given to f, to compare with; never handed out."""
+        return self._with(self.point)
+
     def tangent(self, direction: Array) -> Array:
         """Project a flat direction into the domains, leaf by leaf."""
-        if all(d is None for d in self._domains):
+        if self._free:
             return direction
         parts = [
             d if domain is None else domain.tangent(x, d)
@@ -238,7 +238,7 @@ class Inputs:
     @property
     def can_move(self) -> bool:
         """Whether there is a direction that stays in the domains: there is none in a simplex of one number."""
-        if all(d is None for d in self._domains):
+        if self._free:
             return self.layout.size > 0
         return bool(np.any(self.uneven))
 
@@ -249,9 +249,9 @@ class Inputs:
 
     def reach(self, direction: Array) -> tuple[float, float]:
         """Largest steps backward and forward along a flat direction that stay in every domain."""
+        if self._free:
+            return _ENDLESS
         backward = forward = math.inf
-        if all(d is None for d in self._domains):
-            return backward, forward
         parts = self.layout.split(direction)
         for x, d, domain in zip(self.point, parts, self._domains, strict=True):
             if domain is not None:
@@ -259,24 +259,22 @@ class Inputs:
                 backward, forward = min(backward, b), min(forward, f)
         return backward, forward
 
-    @property
+    @cached_property
     def sizes(self) -> Array:
         """How far each number may move: the natural size of its entry, a power of two, as a flat vector."""
-        if self._sizes is None:
-            pairs = zip(self.layout.slots, map(natural_size, self.point), strict=True)
-            flat = [
-                np.repeat(s, slot.parts) if slot.parts > 1 else s.reshape(-1) for slot, s in pairs
-            ]
-            self._sizes = flat[0] if len(flat) == 1 else np.concatenate([np.zeros(0), *flat])
-        return self._sizes
+        pairs = zip(self.layout.slots, map(natural_size, self.point), strict=True)
+        flat = [np.repeat(s, slot.parts) if slot.parts > 1 else s.reshape(-1) for slot, s in pairs]
+        return flat[0] if len(flat) == 1 else np.concatenate([np.zeros(0), *flat])
+
+    @cached_property
+    def _depths(self) -> list[int]:
+        return [depth_of(x) for x in self.point]
 
     def course(self, direction: Array) -> Course:
         """Say how far, and in how fine steps, x can go along a flat direction."""
         reach = self.reach(direction)
         far = furthest(self.sizes, direction)
         unit = unit_of(far, _ENDLESS)
-        if self._depths is None:
-            self._depths = [depth_of(x) for x in self.point]
         depths = self._depths
         if len(depths) > 1:
             slots = self.layout.slots

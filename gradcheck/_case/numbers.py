@@ -59,7 +59,7 @@ def number_array(x: Any, name: str) -> npt.NDArray[Any]:
         a = float64_of(a)
     if not np.issubdtype(a.dtype, np.inexact):
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
-    if not np.all(np.isfinite(a)):
+    if not np.isfinite(a).all():
         bad = np.argwhere(~np.isfinite(a))[0].tolist()
         raise ValueError(f"{name} must be finite, but entry {bad} is {a[tuple(bad)]}")
     return a

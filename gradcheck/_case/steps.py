@@ -71,6 +71,6 @@ def unit_of(furthest: float, reach: tuple[float, float]) -> float:
 
 def depth_of(point: npt.NDArray[Any]) -> int:
     """Return the finest rung: steps that the argument's precision still resolves to some bits."""
-    if not np.any(point):
+    if not point.any():
         return _ZERO_DEPTH
     return round(-math.log2(spacing(point.dtype))) - 6

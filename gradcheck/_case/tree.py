@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck._case.domain import Array
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One array of a nested value and where it sits, such as ``['w'][0]``."""
 
     path: str
@@ -32,21 +31,26 @@ def leaves(tree: Any, path: str = "") -> Iterator[Leaf]:
         yield Leaf(path, tree)
 
 
-def rebuild(tree: Any, values: Iterator[Any]) -> Any:
-    """Return a value of the same structure with the leaves replaced, in order."""
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return a value of the same structure with the function of each leaf in its place, in order."""
     if isinstance(tree, dict):
-        entries = {key: rebuild(item, values) for key, item in tree.items()}
+        entries = {key: mapped(function, item) for key, item in tree.items()}
         if type(tree) is dict:
             return entries
         like_it = copy(tree)  # with the attributes and methods of its class
         like_it.update(entries)
         return like_it
     if isinstance(tree, (list, tuple)):
-        items = [rebuild(item, values) for item in tree]
+        items = [mapped(function, item) for item in tree]
         if isinstance(tree, list):
             return items
         return type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
-    return next(values)
+    return function(tree)
+
+
+def rebuild(tree: Any, values: Iterator[Any]) -> Any:
+    """Return a value of the same structure with the leaves replaced, in order."""
+    return mapped(lambda _: next(values), tree)
 
 
 def same_structure(a: Any, b: Any) -> bool:
@@ -80,13 +84,11 @@ def in_order_of(pattern: Any, tree: Any) -> Iterator[Any]:
 
 def copied(tree: Any) -> Any:
     """Return the same structure with every array copied, in its own memory layout."""
-    return rebuild(
-        tree,
-        (
-            leaf.value.copy(order="K") if isinstance(leaf.value, np.ndarray) else leaf.value
-            for leaf in leaves(tree)
-        ),
-    )
+    return mapped(_copied_leaf, tree)
+
+
+def _copied_leaf(value: Any) -> Any:
+    return value.copy(order="K") if isinstance(value, np.ndarray) else value
 
 
 def identical(a: Any, b: Any) -> bool:
@@ -98,8 +100,10 @@ def identical(a: Any, b: Any) -> bool:
 
 def equal_numbers(a: Array, b: Array) -> bool:
     """Whether two arrays have the same shape and numbers (NaN equals NaN)."""
+    if a.shape != b.shape:
+        return False
     # NaNs are looked for only where there are differences: that costs twenty times as much
-    return np.array_equal(a, b) or np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    return bool((a == b).all()) or np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
 
 
 def is_python_number(value: Any) -> bool:

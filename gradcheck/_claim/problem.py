@@ -27,7 +27,7 @@ from gradcheck._case.tree import (
     in_order_of,
     leaves,
     like,
-    rebuild,
+    mapped,
     same_structure,
 )
 from gradcheck._claim.blame import place_of
@@ -357,7 +357,7 @@ class Problem(Forward):
 
     def _shaped_output(self, cotangent: Array) -> Any:
         parts = iter(self.outputs.split(cotangent))
-        return rebuild(self.output, (like(next(parts), leaf.value) for leaf in leaves(self.output)))
+        return mapped(lambda value: like(next(parts), value), self.output)
 
 
 def _without_dicts(out: Any) -> Any:
@@ -396,7 +396,7 @@ def check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str
         raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected {numbers} numbers")
     if shape is not None and a.shape != shape:
         raise failure(Reason.SHAPE, f"{what} has shape {a.shape}, expected {shape}")
-    if not np.all(np.isfinite(a)):
+    if not np.isfinite(a).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
         place = f" at {list(index)}" if index else ""
         raise failure(Reason.NONFINITE_CLAIM, f"{what} is {a[index]}{place}")
