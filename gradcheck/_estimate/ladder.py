@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
@@ -59,19 +58,22 @@ CUBIC = 4
 
 
 class Rung(NamedTuple):
-    """φ at ±step; `slope` and `bend` are NaN, and it isn't `finite`, where a side is missing."""
+    """φ at ±step; `slope` and `bend` are NaN, and it isn't `finite`, where a side is missing.
+
+    `size` is that of the larger side.
+    """
 
     step: float
     plus: float
     minus: float
+    size: float
     slope: float
     bend: float
     flat: bool
     finite: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """An extrapolated derivative from `width` rungs, and the parts of its radius."""
 
     start: int
@@ -177,6 +179,7 @@ class Component:
                 step=h,
                 plus=plus,
                 minus=minus,
+                size=max(abs(plus), abs(minus)),
                 slope=slope,
                 bend=bend,
                 flat=up == 0.0 and down == 0.0,
@@ -200,9 +203,10 @@ class Component:
         return max(self._arithmetic_noise(rungs), self.line.noise, 0.5 * self.stair)
 
     def _arithmetic_noise(self, rungs: Sequence[Rung]) -> float:
-        values = [abs(y) for r in rungs if r.finite for y in (r.plus, r.minus)]
-        slope = min((abs(r.slope) for r in rungs if r.finite), default=0.0)
-        return self._rounding_of(max(values, default=abs(self.origin)), slope)
+        finite = [r for r in rungs if r.finite]
+        if not finite:
+            return self._rounding_of(abs(self.origin), 0.0)
+        return self._rounding_of(max(r.size for r in finite), min(abs(r.slope) for r in finite))
 
     def _rounding_of(self, value: float, slope: float) -> float:
         rounding = 0.5 * (self.line.eps * value + self.line.argument_noise * slope)
@@ -307,9 +311,10 @@ class Component:
             return None
         noise = self._noise_in(rungs, noise)
         rounding = SIGMAS * noise * _GAINS[width] / rungs[0].step
-        value, corrections = extrapolate([r.slope for r in rungs], ratio=4)
-        if not converges([r.slope for r in rungs], 2.5, rounding / 2):
+        slopes = [r.slope for r in rungs]
+        if not converges(slopes, 2.5, rounding / 2):
             return None
+        value, corrections = extrapolate(slopes, ratio=4)
         bends = [abs(r.bend) for r in rungs]
         shrinking = bends[-1] <= max(bends[:-1]) / (3.0 if width > PAIR else 1.5)
         if not shrinking and bends[-1] > 2 * SIGMAS * noise / rungs[-1].step:
@@ -329,14 +334,14 @@ class Component:
         """Return a window with the rounding of more noise than it was made for."""
         rungs = self._rungs_of(w)
         rounding = SIGMAS * self._noise_in(rungs, noise) * _GAINS[w.width] / rungs[0].step
-        return replace(w, rounding=rounding + self.line.eps * abs(w.value))
+        return w._replace(rounding=rounding + self.line.eps * abs(w.value))
 
     def _rungs_of(self, w: Window) -> list[Rung]:
         return [self.rungs[w.start + k] for k in range(w.width)]
 
     def _noise_in(self, rungs: Sequence[Rung], noise: float) -> float:
         """Noise at large steps: at least the model there, and grown with φ where φ has grown."""
-        largest = max(max(abs(r.plus), abs(r.minus)) for r in rungs)
+        largest = max(r.size for r in rungs)
         level = self._level_below(rungs[-1]) if self.origin else 0.0
         grown = max(1.0, largest / level) if level else 1.0
         return max(noise * grown, 3.0 * self.modelled_noise(rungs))
@@ -350,7 +355,7 @@ class Component:
         if not finer:
             return abs(self.origin)
         next_one = max(finer, key=lambda r: r.step)
-        return max(abs(self.origin), abs(next_one.plus), abs(next_one.minus))
+        return max(abs(self.origin), next_one.size)
 
     def contradicted(self, w: Window, noise: float) -> bool:
         """Whether a finer rung says otherwise than the window, beyond noise."""
@@ -419,7 +424,7 @@ def _has_few_bits(number: float) -> bool:
 
 def confidence(samples: int) -> float:
     """Return the factor from a standard deviation that some samples show to an upper bound of it."""
-    return _CONFIDENCE[min(samples, max(_CONFIDENCE))]
+    return _CONFIDENCE[min(samples, len(_CONFIDENCE))]
 
 
 def _upper(samples: Sequence[float]) -> float:

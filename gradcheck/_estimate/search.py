@@ -11,7 +11,7 @@ they differ, the point is a kink and the answer is an interval.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from gradcheck._estimate.cusps import cusp, is_cusp
@@ -423,7 +423,7 @@ def _beside_finer(c: Component, w: Window, noise: float) -> Window:
     apart = abs(w.value - finer.value)
     if apart <= max(w.radius, finer.rounding / _CAUTIOUS):
         return w
-    return replace(w, truncation=w.truncation + 2 * apart)
+    return w._replace(truncation=w.truncation + 2 * apart)
 
 
 def _promising(c: Component, a: int, noise: float) -> bool:

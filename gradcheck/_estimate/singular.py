@@ -113,7 +113,7 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     # a pair lies just below the window that it relies on
     finest = w.start - 1 if w.width == PAIR else w.stop - 1
     coarsest = c.rung(w.start)
-    largest, own = max(abs(coarsest.plus), abs(coarsest.minus)), abs(c.origin)
+    own = abs(c.origin)
     return Found(
         w.value,
         w.radius,
@@ -124,7 +124,7 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
         near=near,
         finest=finest,
         bend=coarsest.bend,
-        grown=max(1.0, largest / own if own else math.inf),
+        grown=max(1.0, coarsest.size / own if own else math.inf),
     )
 
 
@@ -279,7 +279,7 @@ def _checked_side(c: Component, side: int, check: Rung, noise: float) -> Window 
     w = c.one_sided(side, BASE, noise)
     if w is None:
         return None
-    w = replace(w, rounding=_SIDE_SAFETY * w.rounding)
+    w = w._replace(rounding=_SIDE_SAFETY * w.rounding)
     return None if _contradicts(check, w, side, noise) else w
 
 
@@ -323,4 +323,4 @@ def _side(c: Component, side: int, noise: float) -> Window | None:
         if w.rounding > w.truncation:
             break
     # the smallest of several radii is smaller than it should be
-    return None if best is None else replace(best, rounding=_SIDE_SAFETY * best.rounding)
+    return None if best is None else best._replace(rounding=_SIDE_SAFETY * best.rounding)
