@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcheck._case.domain import Array, Domain
 from gradcheck._case.numbers import as_array, full_name, is_precise, kind_of, number_array, numeric
-from gradcheck._case.steps import depth_of, furthest, natural_size, spacing, step_to, unit_of
+from gradcheck._case.steps import depth_of, furthest, natural_size, step_to, unit_of
 from gradcheck._case.tree import (
     Layout,
     Leaf,
@@ -124,11 +124,6 @@ class Inputs:
         for k in self.argnums:
             args[k] = self._filled(args[k], new, copied)
         return Inputs(tuple(args), self.argnums, domains)
-
-    @cached_property
-    def eps(self) -> float:
-        """Relative spacing of the coarsest arithmetic that x is stored in."""
-        return max((spacing(slot.dtype) for slot in self.layout.slots), default=spacing(_FLOAT64))
 
     @property
     def foreign_kind(self) -> str:
@@ -281,12 +276,12 @@ class Inputs:
             moves = (direction[s.start : s.stop].any() for s in slots)
             depths = [k for k, moved in zip(depths, moves, strict=True) if moved]
         if reach == _ENDLESS:
-            return Course(reach, unit, self.eps * unit, min(depths))
+            return Course(reach, unit, self.layout.eps * unit, min(depths))
         # where an end is near, so are steps that entries far from zero don't follow any more
         near, coarsest = unit_of(far, reach), self._coarsest(direction)
         lost = max(0, math.ceil(coarsest - math.log2(near)))
         depth = min(depths) - lost
-        noise = self.eps * max(unit, 2.0 ** min(coarsest, _LARGEST_EXPONENT))
+        noise = self.layout.eps * max(unit, 2.0 ** min(coarsest, _LARGEST_EXPONENT))
         return Course(reach, near, noise, depth if depth >= _WINDOW or not lost else _NO_DEPTH)
 
     def _coarsest(self, direction: Array) -> float:

@@ -57,7 +57,7 @@ def number_array(x: Any, name: str) -> npt.NDArray[Any]:
     a = as_array(x, name)
     if a.dtype.kind in "iubO" and is_numeric(a):
         a = float64_of(a)
-    if not np.issubdtype(a.dtype, np.inexact):
+    if a.dtype.kind not in "fc":
         raise TypeError(f"{name} must hold real numbers, got dtype {a.dtype}")
     if not np.isfinite(a).all():
         bad = np.argwhere(~np.isfinite(a))[0].tolist()

@@ -51,10 +51,12 @@ def down_to_power_of_two(size: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
 
 
 def furthest(size: npt.NDArray[np.float64], along: npt.NDArray[Any]) -> float:
-    """Return the t at which x + t·d has first moved an entry by its natural size."""
+    """Return the t at which x + t·d has first moved an entry by its natural size.
+
+    NumPy complains of an entry that doesn't move, unless it was told not to.
+    """
     times = np.abs(along)
-    with np.errstate(divide="ignore"):
-        np.divide(size, times, out=times)
+    np.divide(size, times, out=times)
     return float(times.min(initial=math.inf))
 
 

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck._case.domain import Array
+from gradcheck._case.steps import spacing
+
+_FLOAT64 = np.dtype(np.float64)
 
 
 class Leaf(NamedTuple):
@@ -127,8 +130,7 @@ def describe(tree: Any) -> str:
     return "nothing (None)" if tree is None else f"one array of shape {np.shape(tree)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """Where one leaf lies in a flat vector: from `start` up to `stop`.
 
     A complex one takes two places per entry, Re and Im.
@@ -149,11 +151,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How several arrays lie in one flat float64 vector of `size` numbers."""
+    """How several arrays lie in one flat float64 vector of `size` numbers.
+
+    `eps` is the relative spacing of the coarsest of them; that of float64 if there are none.
+    """
 
     slots: tuple[Slot, ...]
     size: int
     is_complex: bool
+    eps: float
 
     @classmethod
     def of(cls, named: Iterable[tuple[int, str, Array]]) -> Layout:
@@ -164,7 +170,8 @@ class Layout:
             stop = start + a.size * (2 if a.dtype.kind == "c" else 1)
             slots.append(Slot(argument, path, start, stop, a.shape, a.dtype))
             start = stop
-        return cls(tuple(slots), start, any(slot.parts == 2 for slot in slots))
+        eps = max((spacing(slot.dtype) for slot in slots), default=spacing(_FLOAT64))
+        return cls(tuple(slots), start, any(slot.parts == 2 for slot in slots), eps)
 
     def flatten(self, arrays: Iterable[Array]) -> Array:
         """Concatenate arrays, one per slot, as float64."""

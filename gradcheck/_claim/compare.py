@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from gradcheck._case.domain import Array
-from gradcheck._case.steps import spacing
 from gradcheck._claim.problem import Problem
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.oracles import derivative
@@ -36,7 +36,7 @@ _NOTHING = 64.0  # times its noise, which f must exceed to be something
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """A claimed derivative along d, tested with the cotangent v, beside the numerical one.
 
@@ -85,7 +85,7 @@ class Comparison:
         """Whether the claim can hardly be told from zero, though f moves."""
         return self.resolved and self.scale <= _HARDLY * self.missed and self.found.size > 0
 
-    @property
+    @cached_property
     def excess(self) -> float:
         """How far the claim is outside, in units of what is allowed; at most 1 means agreement."""
         if not self.resolved:
@@ -144,8 +144,7 @@ def claim_rounding(problem: Problem, scale: float) -> float:
 
 def claim_eps(problem: Problem) -> float:
     """Relative spacing of the coarsest arithmetic that the claim may be computed in."""
-    slots = (*problem.inputs.layout.slots, *problem.outputs.slots)
-    return max(spacing(s.dtype) for s in slots)
+    return max(problem.inputs.layout.eps, problem.outputs.eps)
 
 
 def compare(
@@ -249,8 +248,11 @@ def _ratio(difference: float, allowed: float) -> float:
 
 def norm(a: Array) -> float:
     """Euclidean norm of a flat vector that neither overflows nor underflows."""
+    square = 0.0
     # in parts too short for BLAS to wake its threads, which cost more than they save
-    square = sum(float(part @ part) for part in (a[k : k + _PART] for k in range(0, a.size, _PART)))
+    for k in range(0, a.size, _PART):
+        part = a[k : k + _PART]
+        square += float(part @ part)
     if _TINY_SQUARE < square < 1 / _TINY_SQUARE:
         return math.sqrt(square)
     largest = float(np.max(np.abs(a), initial=0.0))

@@ -36,11 +36,12 @@ def function_is_usable(problem: Problem) -> str:
         raise undecided(
             Reason.EMPTY, "there is nothing to differentiate: no direction stays in the domain"
         )
-    bad = np.flatnonzero(~np.isfinite(problem.value))
-    if bad.size:
-        slot, index = problem.outputs.locate(int(bad[0]))
+    finite = np.isfinite(problem.value)
+    if not finite.all():
+        bad = int(np.flatnonzero(~finite)[0])
+        slot, index = problem.outputs.locate(bad)
         where = f" at {slot.path}{list(index)}" if problem.outputs.size > 1 else ""
-        raise undecided(Reason.DOMAIN, f"f(x) is {problem.value[bad[0]]}{where}")
+        raise undecided(Reason.DOMAIN, f"f(x) is {problem.value[bad]}{where}")
     try:
         again = problem.again()
     except Exception as error:
@@ -52,7 +53,7 @@ def function_is_usable(problem: Problem) -> str:
         raise undecided(
             Reason.NONDETERMINISTIC, "f returned another number of values at the same x"
         )
-    if not np.all(np.isfinite(again)):
+    if not np.isfinite(again).all():
         raise undecided(Reason.NONDETERMINISTIC, "f was finite at x, and isn't when asked again")
     change = _change(problem.value, again)
     if change > _SAME:

@@ -229,7 +229,7 @@ class Problem(Forward):
         parts = self._parts(out)
         self.overlooked = "" if self.inputs.all_vary else self._overlooked(out)
         if self.kind == "grad" and self._gradient is None:
-            self._gradient = self._flat_gradient(out)
+            self._gradient = self._flattened(parts)
         if self.kind == "jac" and self._jacobian is None:
             self._jacobian = self._blocks_of(out)
         return parts
@@ -311,10 +311,11 @@ class Problem(Forward):
         return out
 
     def _flat_gradient(self, out: Any) -> Array:
+        return self._flattened(self._leaves_of(out, f"the {self.kind}"))
+
+    def _flattened(self, gradient: list[Any]) -> Array:
         parts = []
-        for slot, leaf in zip(
-            self.inputs.layout.slots, self._leaves_of(out, f"the {self.kind}"), strict=True
-        ):
+        for slot, leaf in zip(self.inputs.layout.slots, gradient, strict=True):
             what = f"the gradient of argument {slot.argument}{slot.path}"
             a = array_of(leaf, what)
             check_array(a, slot.shape, what, _numbers_of(slot))
@@ -383,7 +384,7 @@ def array_of(value: Any, what: str) -> npt.NDArray[Any]:
 
 def is_sparse(a: Any) -> bool:
     """Whether a matrix is one of SciPy's sparse kinds (which are not imported for that)."""
-    return hasattr(a, "tocoo") and hasattr(a, "tocsr")
+    return not isinstance(a, np.ndarray) and hasattr(a, "tocoo") and hasattr(a, "tocsr")
 
 
 def _numbers_of(slot: Slot) -> str:

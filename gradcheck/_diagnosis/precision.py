@@ -40,7 +40,7 @@ def precision_lost(problem: Problem, entries: Sequence[WrongEntry], failed: Comp
 
 def _coarse(problem: Problem, entries: Sequence[WrongEntry], failed: Comparison) -> str:
     g = problem.pullback(failed.cotangent)
-    native = max(spacing(slot.dtype) for slot in problem.inputs.layout.slots)
+    native = problem.inputs.layout.eps
     size = float(np.max(np.abs(g), initial=0.0))
     for dtype in (np.float16, np.float32):
         eps = spacing(np.dtype(dtype))
@@ -64,7 +64,7 @@ def _jump(problem: Problem, failed: Comparison) -> float:
 
     The places on one side of x are compared with each other: a branch at x itself is no jumping.
     """
-    t = problem.inputs.eps
+    t = problem.inputs.layout.eps
     furthest = min(_FURTHEST, _LAST_DIGITS / t)
     largest = 0.0
     for side in (1.0, -1.0):

@@ -91,13 +91,12 @@ class Forward:
         self.output = copied(y)  # f may reuse the buffer that it returned
         self.outputs = Layout.of((0, leaf.path, numeric(leaf.value)) for leaf in leaves(y))
         self.value = self._flat_output(self.output)
-        eps = max((spacing(slot.dtype) for slot in self.outputs.slots), default=spacing(_FLOAT64))
-        self.arithmetic = Arithmetic(self.inputs, self.value, eps)
+        self.arithmetic = Arithmetic(self.inputs, self.value, self.outputs.eps)
         return args
 
     def seek_float64(self) -> bool:
         """Evaluate f in float64 from now on, where x is coarser and f allows it; say whether it does."""
-        if self.inputs.eps <= spacing(_FLOAT64):
+        if self.inputs.layout.eps <= spacing(_FLOAT64):
             return False
         wide = self.inputs.widened()
         try:
@@ -112,7 +111,7 @@ class Forward:
         value = self._flat_output(y)
         size = float(np.max(np.abs(self.value), initial=0.0))
         difference = float(np.max(np.abs(value - self.value), initial=0.0))
-        eps = max(self.arithmetic.eps, self.inputs.eps)  # one coarse argument rounds f, too
+        eps = max(self.arithmetic.eps, self.inputs.layout.eps)  # one coarse argument rounds f, too
         if not difference <= _SAME_FUNCTION * eps * size:
             return False
         self.arithmetic = Arithmetic(wide, value, spacing(_FLOAT64), difference)

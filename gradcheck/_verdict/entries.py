@@ -201,9 +201,9 @@ class _Entries:
         rounding = SIGMAS / math.sqrt(2) * scales.noise[:, None] / step
         radius = rounding + _GROWTH_SAFETY * scales.growth[:, None] * step**2
         claimed = np.abs(self._claimed)
-        radius += self._problem.arithmetic.inputs.eps / step * claimed  # x ± h·s is rounded
+        radius += self._problem.arithmetic.inputs.layout.eps / step * claimed  # x ± h·s is rounded
         allowed = radius + self._rtol * claimed + self._yardstick.rounding
-        typical = np.sqrt(np.mean(np.square(claimed), axis=1))[:, None]
+        typical = np.sqrt(np.square(claimed).mean(axis=1))[:, None]
         settled = np.abs(pairs.slope - self._claimed) <= allowed
         self._missed_by_pairs = np.where(settled, allowed + radius, math.inf)
         settled &= np.abs(pairs.bend) <= 2 * rounding + _BENT * np.maximum(claimed, typical)
@@ -227,13 +227,13 @@ class _Entries:
 
         They are moved all at once, and one by one if that shows something.
         """
-        idle = np.all(settled, axis=0) & ~np.any(self._claimed, axis=0)
+        idle = settled.all(axis=0) & ~self._claimed.any(axis=0)
         if not idle.any() or not self._free:
-            return np.broadcast_to(idle, settled.shape)
+            return np.asarray(idle)
         rounding = SIGMAS * math.sqrt(2) * noise
         d = np.where(idle, self._sizes * signed(self._rng, self._sizes.shape), 0.0)
         ups, downs = evaluate_along(self._problem, d, (_FAR_STEP,), self._batch)
-        if np.all(np.abs(ups - downs) <= rounding):
+        if (np.abs(ups - downs) <= rounding).all():
             return np.zeros_like(settled)
         step = np.where(idle, _FAR_STEP, math.nan)
         pairs = evaluate_pairs(self._problem, self._sizes, step, self._workers, self._batch)
@@ -265,30 +265,29 @@ class _Entries:
         _, curve, check_curve = ((ups - origin) + (downs - origin)) / double**2
         eps = problem.arithmetic.eps
         largest = np.maximum(np.abs(ups[0]), np.abs(downs[0]))
-        noise = 1.5 * (eps * largest + problem.arithmetic.inputs.eps * np.abs(fine))
+        noise = 1.5 * (eps * largest + problem.arithmetic.inputs.layout.eps * np.abs(fine))
         correction = (fine - coarse) / 3
         rounding = 2 * SIGMAS * noise / h
         radius = rounding + _EXTRAPOLATED * np.abs(correction)
         terms = self._jacobian * d
-        allowed = radius + self._rtol * np.sqrt(np.sum(np.square(terms), axis=1))
-        if not np.all(np.abs(fine + correction - np.sum(terms, axis=1)) <= allowed):
+        allowed = radius + self._rtol * np.sqrt(np.square(terms).sum(axis=1))
+        slope = fine + correction
+        if not (np.abs(slope - terms.sum(axis=1)) <= allowed).all():
             return None
         closer = rounding * (h / _CHECK_STEP)
-        same = np.abs(fine + correction - check) <= radius + closer
+        same = np.abs(slope - check) <= radius + closer
         slack = np.abs(curve) / 16 + closer / _CHECK_STEP
-        if not np.all(same & (np.abs(check_curve - curve) <= slack)):
+        if not (same & (np.abs(check_curve - curve) <= slack)).all():
             return None
-        comparison = self._quick_comparison(d, v, fine + correction, radius, noise)
-        comparison = replace(
-            comparison, found=replace(comparison.found, bend=float(v @ curve) * h / 2)
-        )
+        bend = float(v @ curve) * h / 2
+        comparison = self._quick_comparison(d, v, slope, radius, noise, bend)
         growth = (np.abs(coarse - fine) + rounding) / (0.75 * h * h)
         # where f is mostly an offset, the whole ladder (and other oracles) see far more
         sharp = float(np.abs(v) @ rounding) <= GOAL.rtol * comparison.scale
         return _Scales(noise, growth, comparison) if comparison.agrees and sharp else None
 
     def _quick_comparison(
-        self, d: Array, v: Array, slope: Values, radius: Values, noise: Values
+        self, d: Array, v: Array, slope: Values, radius: Values, noise: Values, bend: float
     ) -> Comparison:
         terms = (v @ self._jacobian) * d
         scale = norm(terms)
@@ -300,9 +299,10 @@ class _Entries:
             noise=float(weight @ noise),
             step=_PROBE_STEP,
             scale=float(weight @ np.abs(slope)),
+            bend=bend,
         )
         allowed = found.radius + self._rtol * scale
-        claimed = float(np.sum(terms))
+        claimed = float(terms.sum())
         return Comparison("random", d, v, claimed, found, scale, allowed, self._rtol)
 
     def _scales(self, d: Array, v: Array) -> _Scales:
@@ -392,7 +392,7 @@ class _Entries:
 
     def _walked(self, wanted: Mask) -> Iterator[tuple[int, Line]]:
         """Yield the columns that are wanted with their lines, in threads walked along as far as differences need."""
-        columns = [int(i) for i in np.flatnonzero(np.any(wanted, axis=0) & self._moves)]
+        columns = np.flatnonzero(wanted.any(axis=0) & self._moves).tolist()
         for k in range(0, len(columns), _AT_A_TIME):  # a line holds as much as x
             block = columns[k : k + _AT_A_TIME]
             curves = [self._problem.curve(self._along(i)) for i in block]
@@ -469,7 +469,7 @@ def _claimed_jacobian(problem: Problem) -> Array:
         case "jvp":
             return np.stack([problem.pushforward(unit_vector(n, i)) for i in range(n)], axis=1)
         case _:
-            return np.stack([problem.pullback(unit_vector(m, j)) for j in range(m)])
+            return np.array([problem.pullback(unit_vector(m, j)) for j in range(m)])
 
 
 def _growth(line: Line) -> Values:

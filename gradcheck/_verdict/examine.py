@@ -247,7 +247,7 @@ class Examination:
         # steps that show f smooth
         noise = max(c.found.noise for c in before)
         finest = max(c.found.finest for c in before)
-        goal = replace(GOAL, atol=GOAL.rtol * min(c.scale for c in before))
+        goal = Goal(GOAL.rtol, atol=GOAL.rtol * min(c.scale for c in before))
         self._try(
             "random", self._direction(), support, goal, lambda c: glance(c, goal, noise, finest)
         )
@@ -319,11 +319,10 @@ class Examination:
 
     def _try_small_outputs(self) -> None:
         """Probe outputs that move too little to be seen beside the others, each in a unit of its own."""
-        moved, value = self._problem.moved, np.abs(self._problem.arithmetic.value)
-        eps = self._problem.arithmetic.eps
+        moved, eps = self._problem.moved, self._problem.arithmetic.eps
         if not moved.size or claim_eps(self._problem) > eps:
             return  # the claim is rounded more coarsely than the numerical side can show
-        rounding = _NOTHING * eps * value
+        rounding = _NOTHING * eps * np.abs(self._problem.arithmetic.value)
         small = moved < SMALL * (norm(moved) / math.sqrt(moved.size))
         small &= moved > np.maximum(rounding, _LEAST_UNIT)
         if not small.any():
@@ -367,7 +366,7 @@ class Examination:
         self._problem.claim_rounding = claim_rounding(self._problem, scale)
         first = self._random()[0]
         small, size = self._small_entries(first)
-        if np.any(small):
+        if small.any():
             noise = max(f.noise for f in found)
             goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
             self._try(
@@ -380,10 +379,12 @@ class Examination:
 
     def _small_entries(self, c: Comparison) -> tuple[Array, float]:
         """Say which entries claim next to nothing of a comparison, and how much all of them together."""
-        share = self._problem.pullback(c.cotangent) * c.direction
+        share = claimed_terms(self._problem, c.direction, c.cotangent)
         np.abs(share, out=share)
-        small = share < SMALL * (norm(share) / math.sqrt(share.size))
+        small = share < SMALL * (c.scale / math.sqrt(share.size))
         small &= c.direction != 0
+        if not small.any():
+            return small, 0.0
         share *= small
         return small, norm(share)
 
@@ -409,7 +410,7 @@ class Examination:
         if all(c.found.vanishes for c in self._random()):
             required = max(required, BARELY)
         blunt = seen > required and self._numerical_resolution() > required
-        if blunt and np.any(support):
+        if blunt and support.any():
             if self._problem.calls.error:
                 self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
             worst = max(self._random(), key=lambda c: c.found.radius)
@@ -421,7 +422,7 @@ class Examination:
         sharpened = self._is_zero_in_doubt()
         if sharpened:
             self._sharpen(self._random())
-        usable = np.any(support) and any(c.resolved for c in self._random())
+        usable = support.any() and any(c.resolved for c in self._random())
         for _ in range(_MOST_TO_TOLERANCE if usable else 0):
             wrong = self._disagreeing()
             # of what was sharpened there is no closer look
