@@ -88,7 +88,7 @@ def evaluate_along(
     if batch is None:
         values = problem.values_at(places)
     else:
-        values = _at_once(problem, batch, np.stack([args[0] for args in places]))
+        values = _at_once(problem, batch, np.array([args[0] for args in places]))
         alone = problem.values_at(places[-1:])
         origin = problem.arithmetic.value
         must_keep_rows_apart(values[-1:], alone, origin, problem.arithmetic.eps)

@@ -7,6 +7,7 @@ the claim, which has large terms where other entries are large.  Then it is the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -72,11 +73,14 @@ class Yardstick:
         self._claimed = np.abs(claimed)
         self.rounding = _rounding_of(problem, self._claimed)
         self._largest = _largest_of(problem, self._claimed)
-        # the largest entry as the caller has it, without the inputs' sizes
-        sizes = problem.arithmetic.inputs.sizes
-        whole = _largest_of(problem, self._claimed / sizes) * sizes
-        moves = np.any(self._claimed, axis=1)[:, None]
-        self._whole = np.where(moves, whole, self._largest)
+
+    @cached_property
+    def _whole(self) -> Values:
+        """The largest entry as the caller has it, without the inputs' sizes."""
+        sizes = self._problem.arithmetic.inputs.sizes
+        whole = _largest_of(self._problem, self._claimed / sizes) * sizes
+        moves = self._claimed.any(axis=1, keepdims=True)
+        return np.where(moves, whole, self._largest)
 
     def shows(self, radius: Values) -> Mask:
         """Say in which entries a pair of steps with such a radius shows enough.
@@ -95,11 +99,11 @@ class Yardstick:
         claimed = settled & (self._claimed > 0)
         plain, hidden = claimed & visible, claimed & ~visible
         missed = allowed + radius
-        return Seen(
-            resolution=float(np.max(missed / self._claimed, where=plain, initial=0.0)),
-            hidden=int(np.count_nonzero(hidden)),
-            beneath=float(np.max(missed / self._whole, where=hidden, initial=0.0)),
-        )
+        resolution = float((missed / self._claimed).max(where=plain, initial=0.0))
+        if not hidden.any():
+            return Seen(resolution)
+        beneath = float((missed / self._whole).max(where=hidden, initial=0.0))
+        return Seen(resolution, int(np.count_nonzero(hidden)), beneath)
 
     def seen_in(self, i: int, j: int, c: Comparison, missed_by_pair: float) -> Seen | None:
         """Return what would have been seen in entry (j, i) that agrees; None if that is too little.
@@ -138,7 +142,7 @@ def _rounding_of(problem: Problem, claimed: Array) -> Array:
     rounding = np.where(claimed < SMALL * sizes, claim_rounding(problem, 1.0) * sizes, 0.0)
     eps = claim_eps(problem)
     if eps > problem.arithmetic.eps:
-        np.maximum(rounding, ULPS * eps * np.max(claimed, initial=0.0), out=rounding)
+        np.maximum(rounding, ULPS * eps * claimed.max(initial=0.0), out=rounding)
     return rounding
 
 
@@ -147,7 +151,7 @@ def _largest_of(problem: Problem, claimed: Array) -> Values:
 
     For a claim in coarser arithmetic it is the largest of all, as in `_rounding_of`.
     """
-    largest = np.max(claimed, axis=1, initial=0.0)
+    largest = claimed.max(axis=1, initial=0.0)
     if claim_eps(problem) > problem.arithmetic.eps:
-        largest = np.full_like(largest, np.max(largest, initial=0.0))
+        largest = np.full_like(largest, largest.max(initial=0.0))
     return np.where(largest > 0, largest, np.abs(problem.arithmetic.value))[:, None]
