@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import compress
 from typing import Any
 
@@ -103,8 +102,14 @@ class Inputs:
             k in argnums and isinstance(a, np.ndarray) and self._varies(a)
             for k, a in enumerate(self._args)
         ]
+        self._sizes: Array | None = None
+        self._depths: list[int] | None = None
         self.all_vary = all(self._vary)
+        # whether x is in float64 throughout, so that it can move on into finer and complex numbers
+        self.extensible = all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
         self._labels = [_label(k, leaf) for k, leaf in chosen]
+        # as they are given to f, to compare with
+        self._intact = self._with(self.point)
 
     def must_lie_in_domains(self) -> None:
         """Raise a ValueError if a leaf lies outside its domain."""
@@ -154,11 +159,6 @@ class Inputs:
             ((x, d),) = moves
             return lambda t: (step_to(x, d, t),)
         return lambda t: self._with([step_to(x, d, t) for x, d in moves])
-
-    @cached_property
-    def extensible(self) -> bool:
-        """Whether x is in float64 throughout, so that it can move on into finer and complex numbers."""
-        return all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
 
     def extended(self, direction: Array, t: Any) -> tuple[Any, ...]:
         """Return the arguments at x + t·d for a complex or an mpmath number t."""
@@ -213,11 +213,6 @@ class Inputs:
                     return _label(k, p)
         return ""
 
-    @cached_property
-    def _intact(self) -> tuple[Any, ...]:
-        """The arguments as they are given to f, to compare with; never handed out."""
-        return self._with(self.point)
-
     def tangent(self, direction: Array) -> Array:
         """Project a flat direction into the domains, leaf by leaf."""
         if self._free:
@@ -254,22 +249,24 @@ class Inputs:
                 backward, forward = min(backward, b), min(forward, f)
         return backward, forward
 
-    @cached_property
+    @property
     def sizes(self) -> Array:
         """How far each number may move: the natural size of its entry, a power of two, as a flat vector."""
-        pairs = zip(self.layout.slots, map(natural_size, self.point), strict=True)
-        flat = [np.repeat(s, slot.parts) if slot.parts > 1 else s.reshape(-1) for slot, s in pairs]
-        return flat[0] if len(flat) == 1 else np.concatenate([np.zeros(0), *flat])
-
-    @cached_property
-    def _depths(self) -> list[int]:
-        return [depth_of(x) for x in self.point]
+        if self._sizes is None:
+            pairs = zip(self.layout.slots, map(natural_size, self.point), strict=True)
+            flat = [
+                np.repeat(s, slot.parts) if slot.parts > 1 else s.reshape(-1) for slot, s in pairs
+            ]
+            self._sizes = flat[0] if len(flat) == 1 else np.concatenate([np.zeros(0), *flat])
+        return self._sizes
 
     def course(self, direction: Array) -> Course:
         """Say how far, and in how fine steps, x can go along a flat direction."""
         reach = self.reach(direction)
         far = furthest(self.sizes, direction)
         unit = unit_of(far, _ENDLESS)
+        if self._depths is None:
+            self._depths = [depth_of(x) for x in self.point]
         depths = self._depths
         if len(depths) > 1:
             slots = self.layout.slots

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,7 +35,7 @@ _NOTHING = 64.0  # times its noise, which f must exceed to be something
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A claimed derivative along d, tested with the cotangent v, beside the numerical one.
 
@@ -58,6 +57,8 @@ class Comparison:
         The part of it that is tolerated of the claim, relative to `scale`.
     unit : float
         The size of t at which x has moved by about its own size; NaN if that wasn't looked at.
+    excess : float
+        How far the claim is outside, in units of what is allowed; at most 1 means agreement.
     """
 
     label: str
@@ -69,6 +70,10 @@ class Comparison:
     allowed: float
     rtol: float
     unit: float = math.nan
+    excess: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "excess", self._excess())
 
     @property
     def resolved(self) -> bool:
@@ -85,9 +90,7 @@ class Comparison:
         """Whether the claim can hardly be told from zero, though f moves."""
         return self.resolved and self.scale <= _HARDLY * self.missed and self.found.size > 0
 
-    @cached_property
-    def excess(self) -> float:
-        """How far the claim is outside, in units of what is allowed; at most 1 means agreement."""
+    def _excess(self) -> float:
         if not self.resolved:
             return 0.0
         if self.found.interval is not None:
@@ -196,7 +199,7 @@ def sharper(component: Component, c: Comparison) -> Found | None:
         return None
     # how far φ would move at steps as large as x, were it as curved all the way
     curved = abs(found.bend) * (component.line.unit / found.step)
-    return replace(found, scale=min(found.scale, max(found.near or 0.0, curved)))
+    return found._replace(scale=min(found.scale, max(found.near or 0.0, curved)))
 
 
 def judged(

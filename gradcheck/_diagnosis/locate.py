@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -137,8 +137,7 @@ def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[
     whole = group.comparison.found
     goal = Goal(GOAL.rtol, abs(group.comparison.claimed - whole.value) / 16)
     first = _measured(problem, directions[0], v, rtol, goal, whole)
-    rest = replace(
-        whole,
+    rest = whole._replace(
         value=whole.value - first.found.value,
         radius=whole.radius + first.found.radius,
         interval=None,

@@ -150,7 +150,7 @@ def _by_differences(c: Component, first: Found, goal: Goal) -> Found:
     if first.reason == "constant":
         return _constant(c, first)
     if first.reason in ("jump", "cusp", "domain") or first.interval is not None:
-        return replace(first, value=math.nan, radius=math.inf, interval=None)
+        return first._replace(value=math.nan, radius=math.inf, interval=None)
     noise = _noise_of(c, first)
     found = _found_by(c, _walk(c, _start(c, first), noise, goal), noise, goal)
     return _rough(c, noise) if is_cusp_of_slope(c, found) else found
@@ -458,8 +458,8 @@ def _reconciled(found: Found, better: Found) -> Found:
         return found
     apart = abs(found.value - better.value)
     if apart > found.radius + better.radius:
-        return replace(found, radius=apart + better.radius, reason="disagreement")
+        return found._replace(radius=apart + better.radius, reason="disagreement")
     if better.radius >= found.radius:
         return found
     reason = "smooth" if better.reason == "constant" else better.reason  # a constant slope
-    return replace(better, noise=found.noise, reason=reason, oracle="complex step")
+    return better._replace(noise=found.noise, reason=reason, oracle="complex step")

@@ -234,4 +234,4 @@ def _combined(a: Found, b: Found | None, factor: float) -> Found:
     radius = (a.radius + (0.0 if b is None else b.radius)) * abs(factor)
     if math.isfinite(radius):
         radius += _EPS * abs(value)  # the arithmetic here rounds too
-    return replace(worse, value=value, radius=radius, interval=None)
+    return worse._replace(value=value, radius=radius, interval=None)

@@ -21,7 +21,7 @@ Squire & Trapp (1998), "Using complex variables to estimate derivatives of real 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -92,11 +92,10 @@ def _reconciled(c: Component, found: Found, opinion: _Opinion) -> Found:
     slack = _NOISY * found.noise / c.line.unit if noisy else 0.0
     if apart > found.radius + opinion.radius + slack:
         radius = apart + opinion.radius + slack
-        return replace(found, radius=radius, reason="disagreement", scales=())
+        return found._replace(radius=radius, reason="disagreement", scales=())
     if noisy or opinion.radius >= found.radius:
         return found
-    return replace(
-        found,
+    return found._replace(
         value=opinion.value,
         radius=opinion.radius,
         reason="smooth",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gradcheck._estimate.ladder import (
     BASE,
@@ -28,8 +28,7 @@ _REGULAR = 64.0  # a movement is that many times its distance from a cubic
 _CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A derivative along a line, its radius, and how it came about.
 
     Parameters
@@ -132,7 +131,7 @@ def on_two_scales(c: Component, tooth: Window, across: Found) -> Found:
     """Return both what a window inside a tooth says and what many teeth do."""
     inside = found_in(c, tooth, "smooth", tooth.noise)
     radius = abs(across.value - inside.value) + across.radius + inside.radius
-    return replace(across, radius=radius, reason="disagreement", scales=(inside, across))
+    return across._replace(radius=radius, reason="disagreement", scales=(inside, across))
 
 
 def is_constant(c: Component) -> bool:

@@ -431,7 +431,7 @@ def test_slight_disagreement_of_an_entry_is_looked_at_again(
 ) -> None:
     def unlucky(component: Any, goal: Goal) -> Found:
         found = search(component, goal)
-        return replace(found, value=found.value + 5 * found.radius) if goal is GOAL else found
+        return found._replace(value=found.value + 5 * found.radius) if goal is GOAL else found
 
     monkeypatch.setattr(entries, "derivative", unlucky)
     report = check(

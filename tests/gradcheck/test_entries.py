@@ -354,7 +354,7 @@ def test_a_slight_disagreement_of_a_search_is_looked_at_again(
         found = original(component, goal)
         if goal is not entries.GOAL:
             return found
-        return replace(found, value=found.value + 5 * found.radius)
+        return found._replace(value=found.value + 5 * found.radius)
 
     monkeypatch.setattr(entries, "derivative", unlucky)
     x = np.array([0.4])  # a single input has no pair
