@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,8 +32,7 @@ _PART = 2.0**-7  # of the largest movement, which another matters beside
 _ENDLESS = (math.inf, math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(NamedTuple):
     """The steps that a direction allows.
 
     Parameters
@@ -108,6 +106,8 @@ class Inputs:
         # whether x is in float64 throughout, so that it can move on into finer and complex numbers
         self.extensible = all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
         self._labels = [_label(k, leaf) for k, leaf in chosen]
+        # whether the arguments are the arrays that vary, and nothing else
+        self._plain = argnums == tuple(range(len(args))) and all(self._bare)
         # as they are given to f, to compare with
         self._intact = self._with(self.point)
 
@@ -155,7 +155,7 @@ class Inputs:
     def mover(self, direction: Array) -> Callable[[float], tuple[Any, ...]]:
         """Return t ↦ the arguments at x + t·d, with fresh arrays for the leaves that vary."""
         moves = list(zip(self.point, self.layout.split(direction), strict=True))
-        if self._bare == [True]:  # no tree to walk
+        if self._plain and len(moves) == 1:
             ((x, d),) = moves
             return lambda t: (step_to(x, d, t),)
         return lambda t: self._with([step_to(x, d, t) for x, d in moves])
@@ -170,6 +170,8 @@ class Inputs:
         return self._with([np.asarray(lift(x, d), dtype=object) for x, d in moves])
 
     def _with(self, arrays: list[Array]) -> tuple[Any, ...]:
+        if self._plain:  # no tree to walk
+            return tuple(arrays)
         new, args = iter(arrays), list(self._args)
         for k in self.argnums:  # in the order that they were given in
             args[k] = next(new) if self._bare[k] else self._filled(args[k], new, copied)

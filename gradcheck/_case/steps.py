@@ -66,7 +66,7 @@ def unit_of(furthest: float, reach: tuple[float, float]) -> float:
     It is a power of two times a constant: scaling x by a power of two scales it exactly, and steps that halve from it
     meet no function of period 2⁻ᵏ at the same phase again and again, as sin(2πkx) at x = 1 would be met.
     """
-    unit = min(furthest, *(r for r in reach if r > 0))
+    unit = min(furthest, *[r for r in reach if r > 0])
     unit = min(max(unit, _SMALLEST_UNIT), _LARGEST_UNIT)
     return _OFF_GRID * 2.0 ** math.floor(math.log2(unit))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,16 +22,15 @@ class Leaf(NamedTuple):
     value: Any
 
 
-def leaves(tree: Any, path: str = "") -> Iterator[Leaf]:
-    """Yield the leaves in order: dict entries as they stand, then list and tuple items."""
+def leaves(tree: Any, path: str = "") -> list[Leaf]:
+    """Return the leaves in order: dict entries as they stand, then list and tuple items."""
     if isinstance(tree, dict):
-        for key, item in tree.items():
-            yield from leaves(item, f"{path}[{key!r}]")
+        items = [leaves(item, f"{path}[{key!r}]") for key, item in tree.items()]
     elif isinstance(tree, (list, tuple)):
-        for k, item in enumerate(tree):
-            yield from leaves(item, f"{path}[{k}]")
+        items = [leaves(item, f"{path}[{k}]") for k, item in enumerate(tree)]
     else:
-        yield Leaf(path, tree)
+        return [Leaf(path, tree)]
+    return list(chain.from_iterable(items))
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -73,16 +72,15 @@ def same_structure(a: Any, b: Any) -> bool:
     return not isinstance(b, (dict, list, tuple))
 
 
-def in_order_of(pattern: Any, tree: Any) -> Iterator[Any]:
-    """Yield the leaves of `tree` in the order of `pattern`, which has the same structure."""
+def in_order_of(pattern: Any, tree: Any) -> list[Any]:
+    """Return the leaves of `tree` in the order of `pattern`, which has the same structure."""
     if isinstance(pattern, dict):
-        for key in pattern:
-            yield from in_order_of(pattern[key], tree[key])
+        items = [in_order_of(pattern[key], tree[key]) for key in pattern]
     elif isinstance(pattern, (list, tuple)):
-        for p, t in zip(pattern, tree, strict=True):
-            yield from in_order_of(p, t)
+        items = [in_order_of(p, t) for p, t in zip(pattern, tree, strict=True)]
     else:
-        yield tree
+        return [tree]
+    return list(chain.from_iterable(items))
 
 
 def copied(tree: Any) -> Any:
@@ -133,7 +131,7 @@ def describe(tree: Any) -> str:
 class Slot(NamedTuple):
     """Where one leaf lies in a flat vector: from `start` up to `stop`.
 
-    A complex one takes two places per entry, Re and Im.
+    A complex one takes two places per entry, Re and Im: its `parts`.
     """
 
     argument: int
@@ -142,15 +140,10 @@ class Slot(NamedTuple):
     stop: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-
-    @property
-    def parts(self) -> int:
-        """Real numbers per entry."""
-        return 2 if self.dtype.kind == "c" else 1
+    parts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How several arrays lie in one flat float64 vector of `size` numbers.
 
     `eps` is the relative spacing of the coarsest of them; that of float64 if there are none.
@@ -167,8 +160,9 @@ class Layout:
         slots: list[Slot] = []
         start = 0
         for argument, path, a in named:
-            stop = start + a.size * (2 if a.dtype.kind == "c" else 1)
-            slots.append(Slot(argument, path, start, stop, a.shape, a.dtype))
+            parts = 2 if a.dtype.kind == "c" else 1
+            stop = start + a.size * parts
+            slots.append(Slot(argument, path, start, stop, a.shape, a.dtype, parts))
             start = stop
         eps = max((spacing(slot.dtype) for slot in slots), default=spacing(_FLOAT64))
         return cls(tuple(slots), start, any(slot.parts == 2 for slot in slots), eps)
@@ -181,13 +175,7 @@ class Layout:
 
     def split(self, flat: Array) -> list[Array]:
         """Cut a flat vector into arrays of the slots' shapes and dtypes."""
-        return [
-            (flat if s.parts == 1 else np.ascontiguousarray(flat))[s.start : s.stop]
-            .view(np.complex128 if s.parts == 2 else np.float64)
-            .reshape(s.shape)
-            .astype(s.dtype, copy=False)
-            for s in self.slots
-        ]
+        return [_in_form_of(slot, flat[slot.start : slot.stop]) for slot in self.slots]
 
     def locate(self, position: int) -> tuple[Slot, tuple[int, ...]]:
         """Return the slot of a flat position and the index in it."""
@@ -203,6 +191,12 @@ class Layout:
         if slot.parts == 1:
             return ""
         return "imag" if (position - slot.start) % 2 else "real"
+
+
+def _in_form_of(slot: Slot, flat: Array) -> Array:
+    if slot.parts == 2:
+        flat = np.ascontiguousarray(flat).view(np.complex128)
+    return flat.reshape(slot.shape).astype(slot.dtype, copy=False)
 
 
 def _real_parts(a: Array, slot: Slot) -> Array:

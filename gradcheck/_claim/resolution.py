@@ -30,7 +30,7 @@ def _detectable(
     seen = [c for c in comparisons if c.resolved and c.found.interval is None]
     if not seen:
         return math.inf
-    size = statistics.median(size_of(problem, c) for c in seen)
+    size = statistics.median([size_of(problem, c) for c in seen])
     if size == 0:
         return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
     relative = [missed(c) / size for c in seen]

@@ -68,7 +68,7 @@ def detectable_gradient(radii: Sequence[float], probability: float = MISS_PROBAB
     >>> detectable_gradient([])
     inf
     """
-    finite = sorted(r for r in radii if math.isfinite(r))
+    finite = sorted(filter(math.isfinite, radii))
     # Π min(1, c·r/size) = probability, where the looser comparisons count if their bound is below one
     for count in range(len(finite), 0, -1):
         used = finite[:count]
@@ -92,7 +92,7 @@ def detectable_matrix(radii: Sequence[float], probability: float = MISS_PROBABIL
     >>> detectable_matrix([1e-12] * 3) > detectable_gradient([1e-12] * 3)
     True
     """
-    finite = sorted(r for r in radii if math.isfinite(r))
+    finite = sorted(filter(math.isfinite, radii))
     if not finite:
         return math.inf
     if finite[0] == 0.0:

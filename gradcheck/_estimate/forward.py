@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +25,7 @@ _MOST_PRECISE = 2000  # numbers in x: of more, mpmath's arithmetic takes seconds
 _SAME_FUNCTION = 1e4  # ulps by which a coarse evaluation may differ from one in float64
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
+class Arithmetic(NamedTuple):
     """What the numerical side evaluates f in: as it is given, or finer.
 
     Parameters

@@ -206,7 +206,7 @@ class Component:
         finite = [r for r in rungs if r.finite]
         if not finite:
             return self._rounding_of(abs(self.origin), 0.0)
-        return self._rounding_of(max(r.size for r in finite), min(abs(r.slope) for r in finite))
+        return self._rounding_of(max([r.size for r in finite]), min([abs(r.slope) for r in finite]))
 
     def _rounding_of(self, value: float, slope: float) -> float:
         rounding = 0.5 * (self.line.eps * value + self.line.argument_noise * slope)
@@ -326,7 +326,7 @@ class Component:
             # a bend that stays may be noise, or a kink as weak as that
             truncation=truncation(corrections) + (0.0 if shrinking else bends[-1]),
             rounding=rounding + self.line.eps * abs(value),
-            movement=max(abs(r.slope) + abs(r.bend) for r in rungs),
+            movement=max([abs(r.slope) + abs(r.bend) for r in rungs]),
             tail=rungs[-1],
         )
 
@@ -341,7 +341,7 @@ class Component:
 
     def _noise_in(self, rungs: Sequence[Rung], noise: float) -> float:
         """Noise at large steps: at least the model there, and grown with φ where φ has grown."""
-        largest = max(r.size for r in rungs)
+        largest = max([r.size for r in rungs])
         level = self._level_below(rungs[-1]) if self.origin else 0.0
         grown = max(1.0, largest / level) if level else 1.0
         return max(noise * grown, 3.0 * self.modelled_noise(rungs))
@@ -398,7 +398,7 @@ class Component:
     def scale(self) -> float:
         """Return the natural size of a derivative here: how far φ moves over how far t moves."""
         coarsest = [self.rungs[k] for k in self.known() if k >= BASE][:WIDTH]
-        return max((abs(r.slope) + abs(r.bend) for r in coarsest), default=0.0)
+        return max([abs(r.slope) + abs(r.bend) for r in coarsest], default=0.0)
 
 
 def _common_step(numbers: Sequence[float]) -> float:

@@ -11,7 +11,6 @@ they differ, the point is a kink and the answer is an interval.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gradcheck._estimate.cusps import cusp, is_cusp
@@ -57,8 +56,7 @@ _OUTGROWN = 1e-3  # part of a movement at steps as large as x, which a slope at 
 _USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(NamedTuple):
     """When a search may stop: at a radius of `rtol` of the derivative's natural size, or of `atol`."""
 
     rtol: float

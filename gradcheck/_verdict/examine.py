@@ -217,7 +217,7 @@ class Examination:
         if self._problem.kind == "grad" or (
             self._problem.scalar and self._problem.kind not in ("vjp", "jac")
         ):
-            return np.ones(1)
+            return np.array([1.0])
         return signed(self._rng, (self._problem.outputs.size,))
 
     def _direction(self) -> Array:
@@ -354,39 +354,29 @@ class Examination:
             self._comparisons.append(c)
 
     def _try_small_entries(self) -> None:
-        """Probe entries by themselves whose claimed share of a direction is too small to be seen in it."""
+        """Probe entries by themselves that claim next to nothing of a direction, too little to be seen in it."""
         if self._problem.kind == "jvp":
             return
         # f's noise is the same whichever entries move: what the random directions showed of it holds
         # here too, and along those to come
-        found = [c.found for c in self._random()]
-        at_x = statistics.median(f.noise_at_point for f in found)
+        random = self._random()
+        at_x = statistics.median([c.found.noise_at_point for c in random])
         self._problem.noise = at_x / NOISE_CONFIDENCE
-        scale = max(c.scale for c in self._random())
+        scale = max([c.scale for c in random])
         self._problem.claim_rounding = claim_rounding(self._problem, scale)
-        first = self._random()[0]
-        small, size = self._small_entries(first)
-        if small.any():
-            noise = max(f.noise for f in found)
-            goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
-            self._try(
-                "small entries",
-                first.direction,
-                small,
-                goal,
-                lambda c: one_pair(c, goal.atol, noise),
-            )
-
-    def _small_entries(self, c: Comparison) -> tuple[Array, float]:
-        """Say which entries claim next to nothing of a comparison, and how much all of them together."""
-        share = claimed_terms(self._problem, c.direction, c.cotangent)
+        first = random[0]
+        share = claimed_terms(self._problem, first.direction, first.cotangent)
         np.abs(share, out=share)
-        small = share < SMALL * (c.scale / math.sqrt(share.size))
-        small &= c.direction != 0
+        small = share < SMALL * (first.scale / math.sqrt(share.size))
         if not small.any():
-            return small, 0.0
+            return
+        small &= first.direction != 0
         share *= small
-        return small, norm(share)
+        noise = max([c.found.noise for c in random])
+        goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * norm(share))
+        self._try(
+            "small entries", first.direction, small, goal, lambda c: one_pair(c, goal.atol, noise)
+        )
 
     # -- the verdict -----------------------------------------------------------------------------
 
@@ -401,34 +391,37 @@ class Examination:
         if self._crowded:
             raise too_many_kinks()
         required = self._required
-        ended = self._see(required, support)
-        if ended is not None:
-            return ended
-        seen = self._resolution()
+        seen = self._see(required, support)
+        if isinstance(seen, Verdict):
+            return seen
         if all(c.found.reason == "constant" for c in self._comparisons):
             return endings.constant(self._comparisons, seen)
-        if all(c.found.vanishes for c in self._random()):
+        random = self._random()
+        if all(c.found.vanishes for c in random):
             required = max(required, BARELY)
         blunt = seen > required and self._numerical_resolution() > required
         if blunt and support.any():
             if self._problem.calls.error:
                 self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
-            worst = max(self._random(), key=lambda c: c.found.radius)
+            worst = max(random, key=lambda c: c.found.radius)
             return endings.unresolved(worst, seen)
-        return endings.agreement(len(self._random()), kinks, seen)
+        return endings.agreement(len(random), kinks, seen)
 
-    def _see(self, required: float, support: Array) -> Verdict | None:
-        """Sharpen comparisons and add directions until they see enough; return how that ends if one disagrees."""
+    def _see(self, required: float, support: Array) -> Verdict | float:
+        """Sharpen comparisons and add directions until they see enough.
+
+        Return the resolution that they reach, or how that ends if one disagrees.
+        """
         sharpened = self._is_zero_in_doubt()
         if sharpened:
             self._sharpen(self._random())
         usable = support.any() and any(c.resolved for c in self._random())
+        seen = self._resolution()
         for _ in range(_MOST_TO_TOLERANCE if usable else 0):
             wrong = self._disagreeing()
             # of what was sharpened there is no closer look
             if sum(not c.slight for c in wrong) >= _FEWEST_DIRECTIONS:
                 return self._failed()
-            seen = self._resolution()
             blunt = seen > required and self._numerical_resolution() > required
             enough = not (blunt or wrong) and seen <= self._tolerated
             most = _MOST_DIRECTIONS if blunt else _MOST_TO_TOLERANCE
@@ -443,8 +436,9 @@ class Examination:
                     self._sharpen(self._random()[-1:])
                 else:
                     self._seek_confirmation(support)
+            seen = self._resolution()
         wrong = self._disagreeing()
-        return self._marginal(wrong) if wrong else None
+        return self._marginal(wrong) if wrong else seen
 
     @property
     def _tolerated(self) -> float:
