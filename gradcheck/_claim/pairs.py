@@ -48,7 +48,7 @@ def draw_steps(rng: np.random.Generator, count: int, coarsest: float) -> Values:
     A truncation error a·h² is then uniform over half of a·coarsest².
     """
     mantissa = np.sqrt(rng.uniform(0.5, 1.0, count))
-    return np.asarray(coarsest * np.ldexp(np.round(np.ldexp(mantissa, _BITS)), -_BITS))
+    return np.asarray(coarsest * np.ldexp(np.rint(np.ldexp(mantissa, _BITS)), -_BITS))
 
 
 def evaluate_pairs(

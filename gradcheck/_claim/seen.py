@@ -62,6 +62,13 @@ class Yardstick:
         The claim, of shape (outputs, inputs), for movements of each input by its size.
     required : float
         The part of an entry that must be seen.
+
+    Attributes
+    ----------
+    size : ndarray of float64
+        |claimed|.
+    rounding : ndarray of float64
+        What right entries may be off by, because larger ones were rounded on the way.
     """
 
     def __init__(self, problem: Problem, claimed: Array, required: float) -> None:
@@ -70,16 +77,16 @@ class Yardstick:
         # what arithmetic as coarse as float16 rounds isn't asked of a claim
         self._roundable = max(required, 2 * ULPS * claim_eps(problem))
         self._trifle, self._little = _TRIFLE * required, _LITTLE * required
-        self._claimed = np.abs(claimed)
-        self.rounding = _rounding_of(problem, self._claimed)
-        self._largest = _largest_of(problem, self._claimed)
+        self.size = np.abs(claimed)
+        self.rounding = _rounding_of(problem, self.size)
+        self._largest = _largest_of(problem, self.size)
 
     @cached_property
     def _whole(self) -> Values:
         """The largest entry as the caller has it, without the inputs' sizes."""
         sizes = self._problem.arithmetic.inputs.sizes
-        whole = _largest_of(self._problem, self._claimed / sizes) * sizes
-        moves = self._claimed.any(axis=1, keepdims=True)
+        whole = _largest_of(self._problem, self.size / sizes) * sizes
+        moves = self.size.any(axis=1, keepdims=True)
         return np.where(moves, whole, self._largest)
 
     def shows(self, radius: Values) -> Mask:
@@ -88,18 +95,22 @@ class Yardstick:
         Of one output's gradient small entries are looked at more closely, of many outputs they are
         too many.
         """
-        small = (self._claimed == 0) | (self._claimed.shape[0] > 1)
-        enough = radius <= self._required * self._claimed
+        enough = radius <= self._required * self.size
+        if enough.all():
+            return np.asarray(enough)
+        small = (self.size == 0) | (self.size.shape[0] > 1)
         return np.asarray(enough | (small & (radius <= self._trifle * self._largest)))
 
-    def seen_by_pairs(self, settled: Mask, radius: Values, allowed: Values) -> Seen:
-        """Return what would have been seen in the entries that pairs of steps have settled."""
-        visible = radius <= self._required * self._claimed
-        visible &= self.rounding <= self._roundable * self._claimed
-        claimed = settled & (self._claimed > 0)
+    def seen_by_pairs(self, settled: Mask, radius: Values, missed: Values) -> Seen:
+        """Return what would have been seen in the entries that pairs of steps have settled.
+
+        `missed` is how much a claim of them may be wrong and agree.
+        """
+        visible = radius <= self._required * self.size
+        visible &= self.rounding <= self._roundable * self.size
+        claimed = settled & (self.size > 0)
         plain, hidden = claimed & visible, claimed & ~visible
-        missed = allowed + radius
-        resolution = float((missed / self._claimed).max(where=plain, initial=0.0))
+        resolution = float((missed / self.size).max(where=plain, initial=0.0))
         if not hidden.any():
             return Seen(resolution)
         beneath = float((missed / self._whole).max(where=hidden, initial=0.0))

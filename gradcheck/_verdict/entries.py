@@ -190,26 +190,29 @@ class _Entries:
     def compare(self) -> EntryResult:
         """Run the stages."""
         d, v = self._random()
-        quick = self._quick_scales(d, v) if self._is_roomy(d) else None
+        roomy = self._is_roomy(d)
+        quick = self._quick_scales(d, v) if roomy else None
         scales = self._scales(d, v) if quick is None else quick
         if scales.noise.size == 1 and np.isfinite(scales.noise[0]) and scales.comparison.resolved:
             # f's noise is the same whichever entry moves, even where that shows little of it
             self._noise = scales.comparison.found.noise_at_point / NOISE_CONFIDENCE
         step = self._steps(scales)
-        batch = self._batch if self._is_roomy(d) else None  # else it wasn't looked at
+        batch = self._batch if roomy else None  # else it wasn't looked at
         pairs = evaluate_pairs(self._problem, self._sizes, step, self._workers, batch)
         rounding = SIGMAS / math.sqrt(2) * scales.noise[:, None] / step
         radius = rounding + _GROWTH_SAFETY * scales.growth[:, None] * step**2
-        claimed = np.abs(self._claimed)
+        claimed = self._yardstick.size
         radius += self._problem.arithmetic.inputs.layout.eps / step * claimed  # x ± h·s is rounded
         allowed = radius + self._rtol * claimed + self._yardstick.rounding
-        typical = np.sqrt(np.square(claimed).mean(axis=1))[:, None]
+        mean_square = np.square(claimed).sum(axis=1, keepdims=True) / claimed.shape[1]
+        typical = np.sqrt(mean_square)
+        missed = allowed + radius
         settled = np.abs(pairs.slope - self._claimed) <= allowed
-        self._missed_by_pairs = np.where(settled, allowed + radius, math.inf)
+        self._missed_by_pairs = np.where(settled, missed, math.inf)
         settled &= np.abs(pairs.bend) <= 2 * rounding + _BENT * np.maximum(claimed, typical)
         settled &= self._yardstick.shows(radius)
         settled &= ~self._moves_further_off(settled, scales.noise)
-        by_pairs = self._yardstick.seen_by_pairs(settled, radius, allowed)
+        by_pairs = self._yardstick.seen_by_pairs(settled, radius, missed)
         result = self._searched(~settled, by_pairs, scales.comparison)
         at_a_kink = result.at_kinks and scales.comparison.found.interval is not None
         if result.wrong or scales.comparison.agrees or at_a_kink:
@@ -227,7 +230,9 @@ class _Entries:
 
         They are moved all at once, and one by one if that shows something.
         """
-        idle = settled.all(axis=0) & ~self._claimed.any(axis=0)
+        idle = ~self._claimed.any(axis=0)
+        if idle.any():
+            idle &= settled.all(axis=0)
         if not idle.any() or not self._free:
             return np.asarray(idle)
         rounding = SIGMAS * math.sqrt(2) * noise
