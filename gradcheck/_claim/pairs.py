@@ -22,6 +22,7 @@ from gradcheck._estimate.batch import CHUNK, Batched, NotBatchedError, must_keep
 from gradcheck._estimate.line import Values
 
 _BLOCKS = 4  # for each thread, so that none waits long for the last
+_SIDES = np.array([1.0, -1.0])
 _BITS = 20  # of a step's mantissa: enough to be random, few enough that x ± h·s is exact
 
 
@@ -55,7 +56,7 @@ def evaluate_pairs(
     problem: Problem, sizes: Values, step: Values, workers: int, batch: Batched | None
 ) -> Pairs:
     """Evaluate f at every pair; a point at which it raises is NaN.  `step` is NaN for inputs to leave out."""
-    inputs = np.flatnonzero(np.isfinite(step))
+    (inputs,) = np.isfinite(step).nonzero()
     row = problem.outputs.size if batch is None else sizes.size
     width = max(1, CHUNK // (16 * row))
     if workers > 1:
@@ -65,10 +66,10 @@ def evaluate_pairs(
     slope, bend = np.full((2, problem.outputs.size, sizes.size), math.nan)
     origin = problem.arithmetic.value
     for block, values in zip(blocks, _mapped(evaluate, blocks, workers), strict=True):
-        up, down = values[0::2] - origin, values[1::2] - origin
+        plus, minus = values[0::2], values[1::2]
         double = 2 * step[block][:, None]
-        slope[:, block] = ((values[0::2] - values[1::2]) / double).T
-        bend[:, block] = ((up + down) / double).T
+        slope[:, block] = ((plus - minus) / double).T
+        bend[:, block] = (((plus - origin) + (minus - origin)) / double).T
     return Pairs(step, slope, bend)
 
 
@@ -149,12 +150,11 @@ def _each_point(
 
 
 def _points(x: npt.NDArray[Any], sizes: Values, step: Values, block: Array) -> npt.NDArray[Any]:
-    rows = np.repeat(x.reshape(1, -1), 2 * block.size, axis=0)
-    k = np.arange(block.size)
+    points = np.repeat(x.reshape(1, -1), 2 * block.size, axis=0)
     moved = step[block] * sizes[block]
-    rows[2 * k, block] += moved
-    rows[2 * k + 1, block] -= moved
-    return rows.reshape(-1, *x.shape)
+    sides = points.reshape(block.size, 2, x.size)
+    sides[np.arange(block.size), :, block] += moved[:, None] * _SIDES
+    return points.reshape(-1, *x.shape)
 
 
 def _at_once(problem: Problem, batch: Batched, points: npt.NDArray[Any]) -> Values:

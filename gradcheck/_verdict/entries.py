@@ -397,7 +397,7 @@ class _Entries:
 
     def _walked(self, wanted: Mask) -> Iterator[tuple[int, Line]]:
         """Yield the columns that are wanted with their lines, in threads walked along as far as differences need."""
-        columns = np.flatnonzero(wanted.any(axis=0) & self._moves).tolist()
+        columns = (wanted.any(axis=0) & self._moves).nonzero()[0].tolist()
         for k in range(0, len(columns), _AT_A_TIME):  # a line holds as much as x
             block = columns[k : k + _AT_A_TIME]
             curves = [self._problem.curve(self._along(i)) for i in block]
