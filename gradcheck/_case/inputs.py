@@ -105,17 +105,18 @@ class Inputs:
         self.all_vary = all(self._vary)
         # whether x is in float64 throughout, so that it can move on into finer and complex numbers
         self.extensible = all(slot.dtype == _FLOAT64 for slot in self.layout.slots)
-        self._labels = [_label(k, leaf) for k, leaf in chosen]
         # whether the arguments are the arrays that vary, and nothing else
         self._plain = argnums == tuple(range(len(args))) and all(self._bare)
-        # as they are given to f, to compare with
-        self._intact = self._with(self.point)
+        # the leaves as they are given to f, to compare with
+        self._intact = [leaves(a) for a in self._with(self.point)]
 
     def must_lie_in_domains(self) -> None:
         """Raise a ValueError if a leaf lies outside its domain."""
-        for label, a, domain in zip(self._labels, self.point, self._domains, strict=True):
+        for slot, a, domain in zip(self.layout.slots, self.point, self._domains, strict=True):
             if domain is not None and not domain.contains(a):
-                raise ValueError(f"{label} does not lie in its domain {domain}")
+                raise ValueError(
+                    f"argument {slot.argument}{slot.path} does not lie in its domain {domain}"
+                )
 
     def widened(self) -> Inputs:
         """Return the same point with every varying leaf in float64 (complex128)."""
@@ -209,8 +210,8 @@ class Inputs:
 
     def mutated(self, args: tuple[Any, ...]) -> str:
         """Name the first leaf of `args` that no longer equals the original; empty if none."""
-        for k, (a, b) in enumerate(zip(args, self._intact, strict=True)):
-            for p, q in zip(leaves(a), leaves(b), strict=True):
+        for k, (a, intact) in enumerate(zip(args, self._intact, strict=True)):
+            for p, q in zip(leaves(a), intact, strict=True):
                 if not identical(p.value, q.value):
                     return _label(k, p)
         return ""

@@ -271,6 +271,8 @@ class Examination:
 
     def _seek_confirmation(self, support: Array) -> None:
         """Look closer at slight disagreements; repeat a single one along fresh directions."""
+        if not self._disagreeing():
+            return
         self._comparisons = [closer(self._problem, c) if c.slight else c for c in self._comparisons]
         wrong = self._disagreeing()
         if len(wrong) != 1 or wrong[0].label in _AT_KINKS:
