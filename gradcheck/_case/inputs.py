@@ -17,8 +17,8 @@ from gradcheck._case.tree import (
     Leaf,
     copied,
     identical,
-    in_order_of,
     leaves,
+    leaves_like,
     like,
     mapped,
     rebuild,
@@ -186,14 +186,21 @@ class Inputs:
 
         return mapped(fill, tree)
 
-    def varying(self, trees: tuple[Any, ...]) -> list[Any]:
-        """Pick, from values of the structure of `pattern`, the leaves that stand where x varies."""
-        return list(compress(in_order_of(self.pattern, trees), self._vary))
+    def varying(self, trees: Any) -> list[Any] | None:
+        """Pick, from values of the structure of `pattern`, the leaves that stand where x varies.
+
+        None if they have another structure.
+        """
+        given = leaves_like(self.pattern, trees)
+        return None if given is None else list(compress(given, self._vary))
 
     def held(self, trees: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-        """Yield the labels of the leaves that don't vary, with the values that stand there in `trees`."""
-        given = in_order_of(self.pattern, trees)
+        """Yield the labels of the leaves that don't vary, with the values that stand there in `trees`.
+
+        These have the structure of `pattern`.
+        """
         places = ((k, leaf) for k in self.argnums for leaf in leaves(self._args[k]))
+        given = leaves_like(self.pattern, trees) or ()
         for (k, leaf), value, varies in zip(places, given, self._vary, strict=True):
             if not varies:
                 yield _label(k, leaf), value

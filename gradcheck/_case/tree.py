@@ -55,32 +55,28 @@ def rebuild(tree: Any, values: Iterator[Any]) -> Any:
     return mapped(lambda _: next(values), tree)
 
 
-def same_structure(a: Any, b: Any) -> bool:
-    """Whether two nested values have the same containers, keys and lengths."""
-    if isinstance(a, dict):
-        return (
-            isinstance(b, dict)
-            and a.keys() == b.keys()
-            and all(same_structure(a[k], b[k]) for k in a)
-        )
-    if isinstance(a, (list, tuple)):
-        return (
-            isinstance(b, (list, tuple))
-            and len(a) == len(b)
-            and all(same_structure(p, q) for p, q in zip(a, b, strict=True))
-        )
-    return not isinstance(b, (dict, list, tuple))
+def leaves_like(pattern: Any, tree: Any) -> list[Any] | None:
+    """Return the leaves of `tree` in the order of `pattern`; None if its structure is another.
 
-
-def in_order_of(pattern: Any, tree: Any) -> list[Any]:
-    """Return the leaves of `tree` in the order of `pattern`, which has the same structure."""
+    That is another if containers, keys or lengths are.
+    """
     if isinstance(pattern, dict):
-        items = [in_order_of(pattern[key], tree[key]) for key in pattern]
+        if not isinstance(tree, dict) or tree.keys() != pattern.keys():
+            return None
+        pairs = [(item, tree[key]) for key, item in pattern.items()]
     elif isinstance(pattern, (list, tuple)):
-        items = [in_order_of(p, t) for p, t in zip(pattern, tree, strict=True)]
+        if not isinstance(tree, (list, tuple)) or len(tree) != len(pattern):
+            return None
+        pairs = list(zip(pattern, tree, strict=True))
     else:
-        return [tree]
-    return list(chain.from_iterable(items))
+        return None if isinstance(tree, (dict, list, tuple)) else [tree]
+    found: list[Any] = []
+    for item, other in pairs:
+        part = leaves_like(item, other)
+        if part is None:
+            return None
+        found += part
+    return found
 
 
 def copied(tree: Any) -> Any:

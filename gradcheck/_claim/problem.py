@@ -24,11 +24,10 @@ from gradcheck._case.tree import (
     copied,
     describe,
     identical,
-    in_order_of,
     leaves,
+    leaves_like,
     like,
     mapped,
-    same_structure,
 )
 from gradcheck._claim.blame import place_of
 from gradcheck._estimate.batch import NotBatchedError
@@ -324,13 +323,13 @@ class Problem(Forward):
 
     def _leaves_of(self, out: Any, what: str) -> list[Any]:
         trees = (out,) if self._bare else out
-        if not same_structure(self.inputs.pattern, trees):
+        varying = self.inputs.varying(trees)
+        if varying is None:
             expected = self.inputs.pattern[0] if self._bare else self.inputs.pattern
             raise failure(
                 Reason.SHAPE,
                 f"{what} returns {describe(out)} where x is {describe(expected)}{self._hint(out)}",
             )
-        varying = self.inputs.varying(trees)
         if any(leaf is None for leaf in varying):
             raise failure(Reason.SHAPE, f"{what} returns nothing (None)")
         return varying
@@ -346,12 +345,13 @@ class Problem(Forward):
         return ""
 
     def _checked(self, out: Any, pattern: Any, layout: Layout, what: str, where: str) -> Array:
-        if not same_structure(pattern, out):
+        given = leaves_like(pattern, out)
+        if given is None:
             raise failure(
                 Reason.SHAPE,
                 f"{what} returns {describe(out)} where {where} is {describe(pattern)}",
             )
-        parts = [array_of(a, what) for a in in_order_of(pattern, out)]
+        parts = [array_of(a, what) for a in given]
         for a, slot in zip(parts, layout.slots, strict=True):
             check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
         return layout.flatten(parts)

@@ -77,7 +77,8 @@ class Forward:
         """
         args = self.inputs.guarded()
         y = self._call(args)
-        for leaf in leaves(y):
+        found = leaves(y)
+        for leaf in found:
             where = leaf.path and f" at {leaf.path}"
             try:
                 fine = is_numeric(leaf.value)
@@ -87,7 +88,7 @@ class Forward:
             if not fine:
                 raise NotANumberError(f"f must return numbers, got {kind_of(leaf.value)}{where}")
         self.output = copied(y)  # f may reuse the buffer that it returned
-        self.outputs = Layout.of((0, leaf.path, numeric(leaf.value)) for leaf in leaves(y))
+        self.outputs = Layout.of((0, leaf.path, numeric(leaf.value)) for leaf in found)
         self.value = self._flat_output(self.output)
         self.arithmetic = Arithmetic(self.inputs, self.value, self.outputs.eps)
         return args
