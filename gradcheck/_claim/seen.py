@@ -67,6 +67,8 @@ class Yardstick:
     ----------
     size : ndarray of float64
         |claimed|.
+    norm : ndarray of float64
+        That of each output's.
     rounding : ndarray of float64
         What right entries may be off by, because larger ones were rounded on the way.
     """
@@ -78,7 +80,8 @@ class Yardstick:
         self._roundable = max(required, 2 * ULPS * claim_eps(problem))
         self._trifle, self._little = _TRIFLE * required, _LITTLE * required
         self.size = np.abs(claimed)
-        self.rounding = _rounding_of(problem, self.size)
+        self.norm = np.array([norm(row) for row in self.size])[:, None]
+        self.rounding = _rounding_of(problem, self.size, self.norm)
         self._largest = _largest_of(problem, self.size)
 
     @cached_property
@@ -99,7 +102,8 @@ class Yardstick:
         if enough.all():
             return np.asarray(enough)
         small = (self.size == 0) | (self.size.shape[0] > 1)
-        return np.asarray(enough | (small & (radius <= self._trifle * self._largest)))
+        enough |= small & (radius <= self._trifle * self._largest)
+        return np.asarray(enough & (radius <= self._whole))
 
     def seen_by_pairs(self, settled: Mask, radius: Values, missed: Values) -> Seen:
         """Return what would have been seen in the entries that pairs of steps have settled.
@@ -127,9 +131,9 @@ class Yardstick:
             return Seen(resolution=_part(c.missed, own))
         largest = float(self._largest[j, 0])
         hidden, whole = int(c.claimed != 0 or own > radius), float(self._whole[j, i])
-        if radius <= self._required * own or c.missed <= self._little * largest:
+        if radius <= self._required * own or c.missed <= min(self._little * largest, whole):
             return Seen(hidden=hidden, beneath=_part(c.missed, whole))
-        if missed_by_pair <= self._required * largest:
+        if missed_by_pair <= min(self._required * largest, whole):
             return Seen(hidden=hidden, beneath=_part(missed_by_pair, whole))
         if c.found.reason == "constant" and c.claimed != 0:
             return None
@@ -143,13 +147,12 @@ def _part(missed: float, size: float) -> float:
     return missed / size if missed else 0.0
 
 
-def _rounding_of(problem: Problem, claimed: Array) -> Array:
+def _rounding_of(problem: Problem, claimed: Array, sizes: Array) -> Array:
     """Return what right entries may be off by, because larger ones were rounded on the way.
 
     In arithmetic coarser than the one that f is looked at in that may be any entry, and the larger
     ones another output's: a slope of 1 − tanh² near zero is what is left of one.
     """
-    sizes = np.array([norm(row) for row in claimed])[:, None]
     rounding = np.where(claimed < SMALL * sizes, claim_rounding(problem, 1.0) * sizes, 0.0)
     eps = claim_eps(problem)
     if eps > problem.arithmetic.eps:

@@ -189,6 +189,8 @@ class _Entries:
 
     def compare(self) -> EntryResult:
         """Run the stages."""
+        if not np.isfinite(self._claimed).all():  # finite as it is, but not times x
+            return self._nothing_told()
         d, v = self._random()
         roomy = self._is_roomy(d)
         quick = self._quick_scales(d, v) if roomy else None
@@ -204,8 +206,7 @@ class _Entries:
         claimed = self._yardstick.size
         radius += self._problem.arithmetic.inputs.layout.eps / step * claimed  # x ± h·s is rounded
         allowed = radius + self._rtol * claimed + self._yardstick.rounding
-        mean_square = np.square(claimed).sum(axis=1, keepdims=True) / claimed.shape[1]
-        typical = np.sqrt(mean_square)
+        typical = self._yardstick.norm / math.sqrt(claimed.shape[1])
         missed = allowed + radius
         settled = np.abs(pairs.slope - self._claimed) <= allowed
         self._missed_by_pairs = np.where(settled, missed, math.inf)
@@ -224,6 +225,22 @@ class _Entries:
         if result.wrong:
             return result
         return self._searched(np.full_like(settled, True), Seen(), scales.comparison)
+
+    def _nothing_told(self) -> EntryResult:
+        total = self._claimed.size
+        return EntryResult(
+            total=total,
+            unresolved=total,
+            kinks=0,
+            searched=0,
+            resolution=math.inf,
+            hidden=0,
+            beneath=0.0,
+            wrong=(),
+            columns=(),
+            why="domain",
+            at_kinks=(),
+        )
 
     def _moves_further_off(self, settled: Mask, noise: Values) -> Mask:
         """Whether inputs that no output is said to depend on move f at steps as large as they are.
@@ -415,8 +432,30 @@ class _Entries:
         if c.agrees and c.found.interval is None and self._is_dull(line, i, j, c):
             # steps as small as they have to be for what is claimed
             found = sharper(Component(replace(line, noise=0.0), j), c)
-            return c if found is None else self._judged(i, j, found)
+            c = c if found is None else self._judged(i, j, found)
+            return self._from_afar(i, j, c) if self._seen_in(i, j, c) is None else c
         return c
+
+    def _from_afar(self, i: int, j: int, near: Comparison) -> Comparison:
+        """Compare with steps as large as those of the largest input, if the claim agrees there, too.
+
+        They tell of an entry that rounding hides at smaller ones, but nothing against a claim: f may be another
+        so far from x.
+        """
+        further = 2.0 ** math.floor(math.log2(self._sizes.max() / self._sizes[i]))
+        if further <= 1 or not self._free:
+            return near
+        curve = self._problem.curve(self._along(i))
+        line = replace(
+            curve,
+            unit=curve.unit * further,
+            argument_noise=curve.argument_noise * further,
+            noise=self._noise,
+        )
+        found = derivative(Component(line, j), GOAL)
+        c = self._judged(i, j, found)
+        c = replace(c, allowed=found.radius + self._rtol * c.scale)  # rounding is no excuse here
+        return c if c.agrees and found.reason in ("smooth", "noise") else near
 
     def _seen_in(self, i: int, j: int, c: Comparison) -> Seen | None:
         return self._yardstick.seen_in(i, j, c, float(self._missed_by_pairs[j, i]))

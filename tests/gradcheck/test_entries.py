@@ -540,3 +540,41 @@ def test_half_precision_is_not_asked_for_more_than_it_has() -> None:
     assert report.outcome is Outcome.PASS
     assert report.resolution < 0.1
     assert "hides 6" not in report.message
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.5, -0.1])
+def test_a_claim_too_large_to_be_multiplied_by_x_never_passes(factor: float) -> None:
+    for x in (np.array(706.0), np.array([706.0, 1.0, 2.0])):
+        report = check(
+            lambda x: np.sum(np.exp(x)), x, grad=lambda x: factor * np.exp(x), mode="full", rng=0
+        )
+        assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.DOMAIN)
+
+
+def test_entries_that_rounding_hides_altogether_are_looked_at_from_afar() -> None:
+    """At steps of the size of a tiny entry a sum with a large one doesn't move at all."""
+    x = 10.0 ** np.arange(-8, 9)
+
+    def claiming(k: int, factor: float) -> Report:
+        claim = np.ones(17)
+        claim[k] *= factor
+        return check(lambda x: float(np.sum(x)), x, grad=lambda x: claim, mode="full", rng=0)
+
+    assert claiming(0, 1.0).outcome is Outcome.PASS
+    for k in range(17):
+        assert claiming(k, -1.0).outcome is not Outcome.PASS, k
+    assert all(claiming(k, -1.0).outcome is Outcome.FAIL for k in range(4, 17))
+
+
+def test_what_large_steps_show_is_held_against_no_claim() -> None:
+    """Far from x this f has no slope in its first entry; at x it has."""
+
+    def f(x: np.ndarray) -> float:
+        return float(np.tanh(x[0] * 1e8) * 1e-8 + x[1])
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        return np.array([1 - np.tanh(x[0] * 1e8) ** 2, 1.0])
+
+    for seed in range(5):
+        report = check(f, np.array([1e-12, 3e8]), grad=grad, mode="full", rng=seed)
+        assert report.outcome is not Outcome.FAIL, str(report)
