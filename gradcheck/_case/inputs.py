@@ -16,7 +16,7 @@ from gradcheck._case.tree import (
     Layout,
     Leaf,
     copied,
-    identical,
+    first_change,
     leaves,
     leaves_like,
     like,
@@ -216,11 +216,11 @@ class Inputs:
         return tuple(a if k in self.argnums else copied(a) for k, a in enumerate(args))
 
     def mutated(self, args: tuple[Any, ...]) -> str:
-        """Name the first leaf of `args` that no longer equals the original; empty if none."""
+        """Name the first leaf of `args` that no longer is what was given; empty if none."""
         for k, (a, intact) in enumerate(zip(args, self._intact, strict=True)):
-            for p, q in zip(leaves(a), intact, strict=True):
-                if not identical(p.value, q.value):
-                    return _label(k, p)
+            leaf = first_change(intact, leaves(a))
+            if leaf is not None:
+                return _label(k, leaf)
         return ""
 
     def tangent(self, direction: Array) -> Array:

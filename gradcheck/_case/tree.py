@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +86,16 @@ def copied(tree: Any) -> Any:
 
 def _copied_leaf(value: Any) -> Any:
     return value.copy(order="K") if isinstance(value, np.ndarray) else value
+
+
+def first_change(before: Sequence[Leaf], after: Sequence[Leaf]) -> Leaf | None:
+    """Return the first leaf that was changed, added or taken away; None if none was."""
+    for old, new in zip_longest(before, after):
+        if old is None or new is None:
+            return old or new
+        if old.path != new.path or not identical(old.value, new.value):
+            return old
+    return None
 
 
 def identical(a: Any, b: Any) -> bool:

@@ -23,7 +23,7 @@ from gradcheck._case.tree import (
     Slot,
     copied,
     describe,
-    identical,
+    first_change,
     leaves,
     leaves_like,
     like,
@@ -302,8 +302,7 @@ class Problem(Forward):
         if changed:
             raise failure(Reason.MUTATION, f"the {self.kind} changes its {changed} in place")
         for before, after in zip(extra, given, strict=True):
-            pairs = zip(leaves(before), leaves(after), strict=True)
-            if not all(identical(p.value, q.value) for p, q in pairs):
+            if first_change(leaves(before), leaves(after)) is not None:
                 raise failure(
                     Reason.MUTATION, f"the {self.kind} changes its last argument in place"
                 )

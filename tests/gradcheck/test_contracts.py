@@ -251,3 +251,38 @@ def test_a_tolerance_below_the_least_is_the_least(mode: Any) -> None:
     ]
     assert reports[0] == reports[1]
     assert reports[0].rtol == least
+
+
+def test_taking_a_key_away_or_adding_an_item_is_a_change() -> None:
+    def popping(p: Any) -> Any:
+        out = np.sum(p["a"] ** 2) + np.sum(p.get("b", 0.0))
+        p.pop("b", None)
+        return out
+
+    def appending(p: Any) -> Any:
+        p.append(np.zeros(2))
+        return np.sum(p[0] ** 2)
+
+    a, b = np.ones(3), np.ones(2)
+    both = {"grad": lambda p: {"a": 2 * p["a"], "b": np.ones(2)}}
+    cases: list[tuple[Any, Any, dict[str, Any], str]] = [
+        (popping, {"a": a, "b": b}, both, "f changes its argument 0['b'] in place"),
+        (appending, [a], {"grad": lambda p: [2 * p[0]]}, "f changes its argument 0[1] in place"),
+        (
+            lambda p: np.sum(p["a"] ** 2) + np.sum(p["b"]),
+            {"a": a, "b": b},
+            {"grad": lambda p: p.pop("b") is None or both["grad"](p)},
+            "the grad changes its argument 0['b'] in place",
+        ),
+        (
+            lambda p: {"y": np.sum(p["a"] ** 2), "z": np.sum(p["a"])},
+            {"a": a},
+            {"vjp": lambda p, v: {"a": v.pop("z") + 2 * p["a"] * v["y"]}},
+            "the vjp changes its last argument in place",
+        ),
+    ]
+    for f, x, claim, message in cases:
+        before = len(x)
+        report = check(f, x, **claim, rng=0)
+        assert (report.reason, report.message) == (Reason.MUTATION, message)
+        assert len(x) == before
