@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck._case.domain import Array
 from gradcheck._case.tree import Slot, equal_numbers
-from gradcheck._claim.compare import GOAL, Comparison, compare, judged
+from gradcheck._claim.compare import GOAL, Comparison, judged
 from gradcheck._claim.problem import Problem
 from gradcheck._diagnosis.locate import Located
 from gradcheck._diagnosis.precision import precision_lost
@@ -226,15 +226,14 @@ def diagnose_entries(
             return Diagnosis("precision", lost)
     if not located.complete:
         return None
-    if failed is not None and not _explain_all(problem, entries, failed, rtol):
-        return None
     places = {_place(problem, e)[1] for e in entries}  # each may be wrong in several outputs
     if len(places) == 1 and problem.inputs.layout.size > 1:
         return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
     rows = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
     if len(rows) == 1 and all(len(e.index) > 1 for e in entries):
         argument, path, row = rows.pop()
-        if len(places) < min(_ROW, _row_length(problem, entries[0])):
+        height, *width = _shape(problem, entries[0])
+        if height == 1 or len(places) < min(_ROW, math.prod(width)):
             return None
         return Diagnosis(
             "row", f"the wrong entries are all in row {row} of argument {argument}{path}"
@@ -260,17 +259,6 @@ def _is_diagonal(
     return judged(problem, "entry", failed.direction * here, here, own, rtol).agrees
 
 
-def _explain_all(
-    problem: Problem, entries: Sequence[WrongEntry], failed: Comparison, rtol: float
-) -> bool:
-    """Whether all agrees along the direction that failed once these entries stand still."""
-    rest = failed.direction.copy()
-    for entry in entries:
-        rest[_place(problem, entry)[1]] = 0.0
-    rest = problem.inputs.tangent(rest)
-    return not rest.any() or compare(problem, "rest", rest, failed.cotangent, rtol).agrees
-
-
 def _place(problem: Problem, entry: WrongEntry) -> tuple[int, int]:
     """Return an entry's flat positions in the outputs and in the inputs."""
     inputs, outputs = problem.inputs.layout.slots, problem.outputs.slots
@@ -287,9 +275,10 @@ def _position(slot: Slot, index: tuple[int, ...]) -> int:
     return slot.start + within * slot.parts
 
 
-def _row_length(problem: Problem, entry: WrongEntry) -> int:
+def _shape(problem: Problem, entry: WrongEntry) -> tuple[int, ...]:
+    """Return the shape of the array that an entry is one of."""
     slot, _ = problem.inputs.layout.locate(_place(problem, entry)[1])
-    return math.prod(slot.shape[1:])
+    return slot.shape
 
 
 def _is_left_out(problem: Problem, entry: WrongEntry) -> bool:

@@ -191,6 +191,9 @@ class Examination:
             return endings.unresolved_entries(
                 result.unresolved, result.total, result.why, result.resolution
             )
+        along = result.columns[0].found
+        if not result.searched and (along.reason == "constant" or along.scale == 0):
+            return endings.constant(result.columns, result.resolution)
         return self._passing(endings.agreement_in_every_entry(result), witnessed)
 
     def _fast_verdict(self) -> Verdict:

@@ -578,3 +578,9 @@ def test_what_large_steps_show_is_held_against_no_claim() -> None:
     for seed in range(5):
         report = check(f, np.array([1e-12, 3e8]), grad=grad, mode="full", rng=seed)
         assert report.outcome is not Outcome.FAIL, str(report)
+
+
+def test_a_constant_function_is_called_that() -> None:
+    for f in (lambda x: 3.0, lambda x: np.sum(x) * 0.0):
+        report = check(f, np.ones(3), grad=lambda x: np.zeros(3), mode="full", rng=0)
+        assert (report.outcome, report.reason) == (Outcome.PASS, Reason.CONSTANT), str(report)
