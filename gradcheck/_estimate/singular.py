@@ -25,6 +25,8 @@ _GRADUAL = 2.0**-14  # part of a movement that is none: a staircase has climbed 
 _BISECTIONS = 20
 _FEW_ULPS = 16.0  # of φ: what two rungs, up to eight apart, climb of its own rounding
 _REGULAR = 64.0  # a movement is that many times its distance from a cubic
+_FAR_DOWN = 24  # rungs: a ten-millionth of x
+_ALIKE = 8.0  # times: sizes of slopes that go with the steps
 _CLEAR = 100.0  # how many radii apart the sides of a kink are that needs no further search
 
 
@@ -106,9 +108,10 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
     # steps as large as x itself, which noise may ask for, say nothing of sizes at x
     movement = w.movement if w.start >= BASE else abs(w.tail.slope) + abs(w.tail.bend)
     near = max(movement, abs(w.value))
+    scale = max(c.scale(), near)
+    fades = abs(w.value) <= w.radius and _fades(c, w)
     if w.noise > _LOUDER * noise:  # beyond the first stair there is more than at the finest steps
         noise = w.noise
-    scale = max(c.scale(), near)
     # a pair lies just below the window that it relies on
     finest = w.start - 1 if w.width == PAIR else w.stop - 1
     coarsest = c.rung(w.start)
@@ -120,11 +123,23 @@ def found_in(c: Component, w: Window, reason: str, noise: float) -> Found:
         noise,
         step,
         scale,
-        near=near,
+        near=None if fades else near,
         finest=finest,
         bend=coarsest.bend,
         grown=max(1.0, coarsest.size / own if own else math.inf),
     )
+
+
+def _fades(c: Component, w: Window) -> bool:
+    """Whether slopes vanish with the steps all the way down to a window: those of x·|x| at zero.
+
+    No window is smooth there, and all that is found is how far the steps went down.
+    """
+    above = [c.rungs[k] for k in c.known() if BASE <= k <= w.start]
+    if w.start < _FAR_DOWN or len(above) < 2:
+        return False
+    growth = [(abs(r.slope) + abs(r.bend)) / r.step for r in above]
+    return max(growth) <= _ALIKE * min(growth)
 
 
 def on_two_scales(c: Component, tooth: Window, across: Found) -> Found:

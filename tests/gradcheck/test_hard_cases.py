@@ -901,3 +901,23 @@ def test_where_f_has_no_derivative_the_report_says_why(
     report = check(f, np.zeros(1), grad=np.ones_like, mode=mode, rng=0)
     assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, reason), str(report)
     assert text in report.message
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("n", [1, 4])
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: np.sum(np.maximum(x, 0) ** 2), lambda x: 2 * np.maximum(x, 0)),
+        (lambda x: np.sum(x * np.abs(x)), lambda x: 2 * np.abs(x)),
+        (lambda x: np.sum(x**3 + x * np.abs(x)), lambda x: 3 * x**2 + 2 * np.abs(x)),
+    ],
+)
+def test_slopes_that_vanish_with_the_steps(f: Any, slope: Any, n: int, mode: Any) -> None:
+    """No window of steps is smooth at a jump of f″ where f′ is zero."""
+    for seed in range(3):
+        report = check(f, np.zeros(n), grad=slope, mode=mode, rng=seed)
+        assert report.outcome is Outcome.PASS, str(report)
+        for error in (1e-2, 1e-9):
+            wrong = check(f, np.zeros(n), grad=lambda x, e=error: slope(x) + e, mode=mode, rng=seed)
+            assert wrong.outcome is not Outcome.PASS, str(wrong)
