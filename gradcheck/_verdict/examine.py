@@ -66,6 +66,7 @@ _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 _TIMES, _TIMES_OF_MATRIX = 10.0, 100.0
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
+_UNLIKE = 1e4  # times: sizes of entries that are worth a word
 
 # Of entries beside which f may move by little more than its rounding, as much as is easily had: of
 # how they move f, or of what they claim.
@@ -410,7 +411,18 @@ class Examination:
                 self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
             worst = max(random, key=lambda c: c.found.radius)
             return endings.unresolved(worst, seen)
+        self._say_what_counts()
         return endings.agreement(len(random), kinks, seen)
+
+    def _say_what_counts(self) -> None:
+        """Say how entries are weighed, where that matters."""
+        sizes = self._problem.inputs.sizes
+        least, most = float(sizes.min()), float(sizes.max())
+        if most > _UNLIKE * least:
+            self._notes.append(
+                f"the entries of x are of sizes from {least:.0e} to {most:.0e}, and each entry of the gradient "
+                'counts times that size; mode="full" looks at each by itself'
+            )
 
     def _see(self, required: float, support: Array) -> Verdict | float:
         """Sharpen comparisons and add directions until they see enough.

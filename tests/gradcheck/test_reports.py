@@ -182,3 +182,14 @@ def test_the_first_line_names_the_output() -> None:
     claim = np.array([[1.0, 0.0], [0.0, 4.0], [3.0, 0.0]])
     report = check(f, np.array([1.0, 2.0]), jac=lambda x: claim, rng=0)
     assert report.message.startswith("x0[0] of output [2] is wrong: claimed 3, numerical 7 ± ")
+
+
+@pytest.mark.parametrize(("small", "said"), [(1e-8, True), (1e-2, False)])
+def test_what_counts_is_said_where_sizes_are_unlike(small: float, said: bool) -> None:
+    x = np.array([small, 0.5, 2.0])
+    report = check(lambda x: np.sum(np.sin(x)), x, grad=np.cos, rng=0)
+    assert report
+    note = (
+        "the entries of x are of sizes from 7e-09 to 2e+00, and each entry of the gradient counts"
+    )
+    assert any(n.startswith(note) for n in report.notes) == said
