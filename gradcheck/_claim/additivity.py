@@ -65,18 +65,11 @@ def is_contradictory(
 def _is_excused(problem: Problem, entry: WrongEntry) -> bool:
     """Whether an entry's own derivative and that of its twins don't add up, in the output in question."""
     inputs = problem.inputs
-    at = (entry.argument, entry.path)
-    slot = next(s for s in inputs.layout.slots if (s.argument, s.path) == at)
-    place = slot.parts * int(np.ravel_multi_index(entry.index, slot.shape)) if slot.shape else 0
-    position = slot.start + place + (entry.part == "imag")
+    j, position = problem.place(entry)
     x = inputs.layout.flatten(inputs.point)
     tied = np.flatnonzero(x == x[position])
     if tied.size < 2:
         return False
-    j = 0
-    if entry.output is not None:
-        into = next(s for s in problem.outputs.slots if s.path == entry.output_path)
-        j = into.start + (int(np.ravel_multi_index(entry.output, into.shape)) if into.shape else 0)
     rng = np.random.default_rng(0)
     for _ in range(_SPLITS):
         moves = _moves(problem, tied, rng)

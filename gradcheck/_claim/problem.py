@@ -33,7 +33,7 @@ from gradcheck._claim.blame import place_of
 from gradcheck._estimate.batch import NotBatchedError
 from gradcheck._estimate.forward import Forward
 from gradcheck._estimate.line import Counter, Line, project, rounding
-from gradcheck._report.report import Diagnosis, Outcome, Reason
+from gradcheck._report.report import Diagnosis, Outcome, Reason, WrongEntry
 
 _ASIDE = 2.0**-10  # of x's size
 
@@ -257,6 +257,14 @@ class Problem(Forward):
                 return not np.any(here)
         return False
 
+    def place(self, entry: WrongEntry) -> tuple[int, int]:
+        """Return a located entry's flat positions in the outputs and in the inputs."""
+        column = _position(self.inputs.layout, (entry.argument, entry.path), entry.index)
+        column += entry.part == "imag"
+        if entry.output is None:
+            return 0, column
+        return _position(self.outputs, (0, entry.output_path), entry.output), column
+
     def _blocks(self) -> list[Any]:
         """Return the claimed Jacobian as one (outputs, entries) matrix per leaf, sparse ones as they came."""
         if self._jacobian is None:
@@ -400,3 +408,9 @@ def check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
         place = f" at {list(index)}" if index else ""
         raise failure(Reason.NONFINITE_CLAIM, f"{what} is {a[index]}{place}")
+
+
+def _position(layout: Layout, leaf: tuple[int, str], index: tuple[int, ...]) -> int:
+    slot = next(s for s in layout.slots if (s.argument, s.path) == leaf)
+    within = int(np.ravel_multi_index(index, slot.shape)) if index else 0
+    return slot.start + within * slot.parts

@@ -13,10 +13,11 @@ from fractions import Fraction
 import numpy as np
 
 from gradcheck._case.domain import Array
-from gradcheck._case.tree import Slot, equal_numbers
+from gradcheck._case.tree import equal_numbers
 from gradcheck._claim.compare import GOAL, Comparison, judged
 from gradcheck._claim.problem import Problem
 from gradcheck._diagnosis.locate import Located
+from gradcheck._diagnosis.offsets import added_inside
 from gradcheck._diagnosis.precision import precision_lost
 from gradcheck._diagnosis.rearrangements import rearrangements
 from gradcheck._diagnosis.symmetry import right_where_symmetric
@@ -224,9 +225,13 @@ def diagnose_entries(
         lost = precision_lost(problem, entries, failed)
         if lost:
             return Diagnosis("precision", lost)
+    if enough and problem.kind in ("grad", "vjp"):
+        added = added_inside(problem, entries)
+        if added:
+            return Diagnosis("epsilon", added)
     if not located.complete:
         return None
-    places = {_place(problem, e)[1] for e in entries}  # each may be wrong in several outputs
+    places = {problem.place(e)[1] for e in entries}  # each may be wrong in several outputs
     if len(places) == 1 and problem.inputs.layout.size > 1:
         return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
     rows = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
@@ -253,33 +258,17 @@ def _is_diagonal(
     s = np.ldexp(1.0, np.random.default_rng(0).integers(0, 8, v.size))  # without a pattern
     if not equal_numbers(problem.pullback(s * v), s * problem.pullback(v)):
         return False
-    _, k = _place(problem, entries[0])
+    _, k = problem.place(entries[0])
     here = unit_vector(v.size, k)
     own = derivative(Component(problem.curve(failed.direction * here), k), GOAL)
     return judged(problem, "entry", failed.direction * here, here, own, rtol).agrees
 
 
-def _place(problem: Problem, entry: WrongEntry) -> tuple[int, int]:
-    """Return an entry's flat positions in the outputs and in the inputs."""
-    inputs, outputs = problem.inputs.layout.slots, problem.outputs.slots
-    (slot,) = (s for s in inputs if (s.argument, s.path) == (entry.argument, entry.path))
-    column = _position(slot, entry.index) + (entry.part == "imag")
-    if entry.output is None:
-        return 0, column
-    (into,) = (s for s in outputs if s.path == entry.output_path)
-    return _position(into, entry.output), column
-
-
-def _position(slot: Slot, index: tuple[int, ...]) -> int:
-    within = int(np.ravel_multi_index(index, slot.shape)) if index else 0
-    return slot.start + within * slot.parts
-
-
 def _shape(problem: Problem, entry: WrongEntry) -> tuple[int, ...]:
     """Return the shape of the array that an entry is one of."""
-    slot, _ = problem.inputs.layout.locate(_place(problem, entry)[1])
+    slot, _ = problem.inputs.layout.locate(problem.place(entry)[1])
     return slot.shape
 
 
 def _is_left_out(problem: Problem, entry: WrongEntry) -> bool:
-    return problem.leaves_out(*_place(problem, entry))
+    return problem.leaves_out(*problem.place(entry))

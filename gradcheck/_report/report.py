@@ -155,7 +155,7 @@ class Diagnosis:
     kind : str
         One word: ``sign``, ``factor``, ``transpose``, ``conjugate``, ``diagonal``, ``upstream``, ``reduction``,
         ``shift``, ``reverse``, ``exchange`` (of two parts or arguments), ``entry``, ``row``, ``argument``,
-        ``precision``, ``zero``, ``structure`` (of a sparse Jacobian), ``symmetric`` (right where an
+        ``precision``, ``epsilon``, ``zero``, ``structure`` (of a sparse Jacobian), ``symmetric`` (right where an
         argument stays symmetric, and only there).
     sentence : str
         What a person reads.

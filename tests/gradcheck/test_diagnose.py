@@ -418,3 +418,52 @@ def test_the_only_row_is_no_place() -> None:
         )
         assert report.outcome is Outcome.FAIL
         assert report.diagnosis is None or report.diagnosis.kind != "row", str(report)
+
+
+P = np.random.default_rng(0).uniform(0.05, 0.95, 12)
+Y = np.arange(12) % 2
+
+
+def mean_log(e: float) -> tuple[Any, Any]:
+    return lambda p: -np.mean(np.log(p + e)), lambda p: -1 / (p + e) / 12
+
+
+def binary(e: float) -> tuple[Any, Any]:
+    def f(p: Any) -> Any:
+        return -np.mean(Y * np.log(p + e) + (1 - Y) * np.log(1 - p + e))
+
+    return f, lambda p: -(Y / (p + e) - (1 - Y) / (1 - p + e)) / 12
+
+
+def poisson(e: float) -> tuple[Any, Any]:
+    return lambda p: np.sum(p - Y * np.log(p + e)), lambda p: 1 - Y / (p + e)
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+@pytest.mark.parametrize("loss", [mean_log, binary, poisson])
+@pytest.mark.parametrize("epsilon", [1e-3, 3e-6, 1e-8])
+def test_an_epsilon_on_one_side_only(loss: Any, epsilon: float, mode: Any) -> None:
+    (plain, of_plain), (added, of_added) = loss(0.0), loss(epsilon)
+    for f, grad in ((added, of_plain), (plain, of_added)):
+        report = check(f, P, grad=grad, mode=mode, rng=0)
+        assert report.diagnosis is not None, str(report)
+        assert report.diagnosis.kind == "epsilon"
+        assert report.diagnosis.sentence.startswith(f"an ε of {epsilon:.3g} is added to argument 0")
+
+
+@pytest.mark.parametrize(
+    ("f", "grad"),
+    [
+        (lambda x: 0.5 * np.sum(x**2), lambda x: x + 1e-3),  # a constant
+        (lambda x: np.sum(x**3), lambda x: 3 * x**2 + 1e-3),
+        (lambda x: np.sum(x**3), lambda x: 3 * x**2 + 1e-3 * x),  # nearly (x + ε)²
+        (lambda x: np.sum(np.log(x)), lambda x: 1 / x + 1e-3 / x),  # a factor
+        (lambda x: np.sum(x * np.log(x)), lambda x: np.log(x) + 1 + 1e-3 * np.sin(9 * x)),
+        (lambda x: np.sum(np.log(x)), lambda x: 1 / (x + 0.5)),  # no ε is as large
+    ],
+)
+def test_other_small_errors_are_no_epsilon(f: Any, grad: Any) -> None:
+    for mode in ("fast", "full"):
+        report = check(f, P, grad=grad, mode=mode, rng=0)
+        assert report.outcome is Outcome.FAIL
+        assert report.diagnosis is None or report.diagnosis.kind != "epsilon", str(report)
