@@ -30,13 +30,13 @@ def as_array(name: str, value: object) -> Array:
     Raises
     ------
     TypeError
-        If it is masked.
+        If it is masked, or a list with something masked in it.
     ValueError
         If it is a ragged list.
     """
     if type(value) is np.ndarray:
         return value
-    if isinstance(value, np.ma.MaskedArray):
+    if _is_masked(value):
         raise TypeError(
             f"{name} is a masked array; fill the masked entries first ({name}.filled(…))"
         )
@@ -44,6 +44,13 @@ def as_array(name: str, value: object) -> Array:
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not an array: {error}") from error
+
+
+def _is_masked(value: object) -> bool:
+    if not isinstance(value, list | tuple):
+        return isinstance(value, np.ma.MaskedArray)
+    nested = any(issubclass(t, list | tuple | np.ma.MaskedArray) for t in set(map(type, value)))
+    return nested and any(map(_is_masked, value))
 
 
 def real(name: str, value: object) -> Array:
@@ -159,6 +166,13 @@ def not_negative(name: str, value: float) -> float:
     """Return `value` if it is zero or a positive finite number; errors as in `positive`."""
     if not 0 <= number(name, value) < np.inf:
         raise ValueError(f"{name} must be zero or a positive number, got {value!r}")
+    return float(value)
+
+
+def share(name: str, value: float) -> float:
+    """Return `value` if it is a number in [0, 1]; errors as in `positive`."""
+    if not 0 <= number(name, value) <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {value!r}")
     return float(value)
 
 

@@ -20,9 +20,9 @@ from reference._validate import (
     axis_index,
     labels_of,
     not_negative,
-    number,
     probabilities,
     real,
+    share,
     target_of,
 )
 from reference.losses import softmax_cross_entropy, softmax_cross_entropy_grad
@@ -200,8 +200,7 @@ def _arguments(logits: Any, targets: Any) -> tuple[Array, Array]:
 def _smoothed(z: Any, labels: Any, smoothing: float, axis: int) -> tuple[Array, Array, int]:
     z = real("z", z)
     axis = axis_index(axis, z, "z")
-    if not 0 <= number("smoothing", smoothing) <= 1:
-        raise ValueError(f"smoothing must lie in [0, 1], got {smoothing!r}")
+    smoothing = share("smoothing", smoothing)
     labels = labels_of(labels, z, axis)
     n = z.shape[axis]
     if labels.dtype.kind == "f":

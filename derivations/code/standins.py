@@ -113,6 +113,7 @@ _BY_ROWS, _BY_ROWS_INTO = _blocks.by_rows, _blocks.by_rows_into
 STANDINS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     _validate.real: _passing(_validate.real),
     _validate.probabilities: _passing(_validate.probabilities),
+    _validate.share: _passing(_validate.share),
     _OF_PROBABILITIES: _of_probabilities,
     _LABELS_OF: _labels_of,
     _REFUSE: _refuse,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -29,6 +31,12 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "text": (lambda: r.relu("1"), TypeError, "convert to numbers first"),
     "extended": (lambda: r.softmax(Z.astype(np.longdouble)), TypeError, "extended precision"),
     "masked": (lambda: r.sigmoid(np.ma.masked_equal(Z, 1)), TypeError, "masked array"),
+    "masked entry": (lambda: r.sigmoid([np.ma.masked, 1.0]), TypeError, "x is a masked array"),
+    "masked row": (
+        lambda: r.softmax([[1.0, 2.0], np.ma.masked_equal([1.0, 2.0], 1)]),
+        TypeError,
+        "z is a masked array",
+    ),
     "ragged": (lambda: r.softmax([[1.0], [1.0, 2.0]]), ValueError, "z is not an array"),
     "scalar": (lambda: r.softmax(1.0), ValueError, "z must have at least one axis, got the scalar"),
     "axis": (lambda: r.softmax(Z, axis=2), ValueError, "shape (2, 3), so axis may be -2 … 1"),
@@ -256,8 +264,17 @@ def test_what_is_no_number_is_shown(name: str) -> None:
         NUMBERS[name](10**400)
     with pytest.raises(ValueError, match=rf"{name}.* got .*nan"):
         NUMBERS[name](math.nan)
-    for value in (1, 0.5, np.float32(0.5), np.array(0.5)):
+    for value in (1, 0.5, np.float32(0.5), np.array(0.5), np.longdouble(0.5)):
         NUMBERS[name](value)
+    for value in (Fraction(1, 2), Decimal("0.5")):
+        NUMBERS[name](value)
+
+
+@pytest.mark.parametrize("number", [np.float16(0.1), np.float32(0.1), np.longdouble("0.1")])
+@pytest.mark.parametrize("name", [n for n in NUMBERS if n != "learning_rate"])  # that one shuffles
+def test_a_number_of_another_dtype_is_a_float64(name: str, number: np.floating) -> None:
+    """What is computed from it is computed in float64."""
+    np.testing.assert_equal(NUMBERS[name](number), NUMBERS[name](float(number)))
 
 
 def test_integers_are_numbers_up_to_the_end_of_float64() -> None:
