@@ -366,7 +366,7 @@ def _softmax_cross_entropy_soft(z: Array, weights: Array) -> Any:
     # Σ Y_i·(−log p_i) in halves: z_top − z_i may overflow where Y_i makes it small again.
     top = z.argmax(axis=1)
     log_excess = softmax_sums(z, top).log_excess
-    loss = 0.0
+    loss = 0 * log_excess[:, 0]  # NaN where there is no softmax, whatever the weights are
     for part in columns(z.shape[1]):
         half = (at(z, top) / 2 - z[:, part] / 2) + log_excess / 2
         # A class of weight zero does not count, however improbable it is: no 0·inf.

@@ -361,8 +361,12 @@ def softsign_grad(x: Any) -> Any:
 # The formulas.  What is not taken is computed too, so that it must neither trap nor give NaN.
 
 
+_LOWEST = np.finfo(np.float64).min
+
+
 def _leaky_relu(x: Array, slope: float) -> Any:
-    return np.where(x > 0, x, slope * x)
+    # With a slope of 0 the limit at −∞ is 0, and so is 0 times any number, but not 0·∞.
+    return np.where(x > 0, x, slope * (x if slope else np.maximum(x, _LOWEST)))
 
 
 def _leaky_relu_grad(x: Array, slope: float) -> Any:

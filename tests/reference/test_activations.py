@@ -132,3 +132,11 @@ def test_neither_neighbours_nor_layout_change_a_bit(name: str, dtype: type) -> N
         np.testing.assert_array_equal(function(x[k : k + 1]), batch[k : k + 1])
     np.testing.assert_array_equal(function(x[::-1])[::-1], batch)
     np.testing.assert_array_equal(function(x.reshape(400, 500).T), batch.reshape(400, 500).T)
+
+
+@pytest.mark.parametrize("slope", [0.0, -0.0, 0.5, -2.0])
+def test_leaky_relu_at_the_ends(slope: float) -> None:
+    """With the slope 0 it is 0 all along, so that this is the limit too."""
+    got = reference.leaky_relu([-np.inf, -1e308, np.inf, np.nan], slope=slope)
+    left = 0.0 if slope == 0 else -slope * np.inf
+    np.testing.assert_array_equal(got, [left, -slope * 1e308, np.inf, np.nan])

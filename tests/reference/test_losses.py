@@ -266,3 +266,10 @@ def test_huge_weights() -> None:
         np.ldexp(reference.softmax_cross_entropy_grad(z, weights), 1023),
         rtol=1e-14,
     )
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_weights_of_zero_do_not_hide_a_sample_without_a_loss(wrong: float) -> None:
+    z = [[wrong, 0.0], [1.0, 0.0], [-np.inf, -np.inf]]
+    loss = reference.softmax_cross_entropy(z, np.zeros((3, 2)), reduction="none")
+    np.testing.assert_array_equal(loss, [np.nan, 0.0, np.nan])
