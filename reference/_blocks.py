@@ -206,15 +206,38 @@ def _mean_or_sum(
     return value if dtype == _WIDE else value.astype(dtype)
 
 
-def averaged(gradient: Formula, samples: int, reduction: Reduction) -> Formula:
-    """Return the gradient's formula, divided by the number of samples if the loss is a mean."""
+def averaged(
+    gradient: Formula,
+    samples: int,
+    reduction: Reduction,
+    smaller: Callable[..., tuple[Array, ...]] | None = None,
+) -> Formula:
+    """Return the gradient's formula, divided by the number of samples if the loss is a mean.
+
+    Where the gradient itself may overflow, ``smaller(k, *arrays)`` are arguments of which an entry
+    that does is 2^-k times as large.
+    """
     if reduction_name(reduction) != "mean":
         return gradient
 
     def divided(*arrays: Array, **out: Any) -> Any:
         return np.divide(gradient(*arrays, **out), samples, **out)
 
-    return divided
+    if smaller is None:
+        return divided
+
+    def safe(*arrays: Array, **out: Any) -> Any:
+        # The processor says whether anything overflows, which costs nothing where nothing does.
+        try:
+            with np.errstate(over="raise"):
+                return divided(*arrays, **out)
+        except FloatingPointError:
+            slopes, spare = divided(*arrays, **out), samples.bit_length()
+            again = gradient(*smaller(spare, *arrays)) / np.ldexp(samples, -spare)
+            np.copyto(slopes, again, where=np.isinf(slopes))
+            return slopes
+
+    return safe
 
 
 def _flatten(array: Array) -> Array:

@@ -5,6 +5,7 @@ The formulas write their result into ``out``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reference._blocks import Formula, averaged, elementwise_into, reduced_entries
@@ -17,7 +18,17 @@ def loss_of(formula: Formula, x: Array, targets: Array, reduction: Reduction) ->
     return reduced_entries(formula, x, targets, reduction=reduction, dtype=x.dtype)
 
 
-def gradient_of(formula: Formula, x: Array, targets: Array, reduction: Reduction) -> Any:
-    """Return the slopes ``formula(x, targets)``, divided by their number if the loss is a mean."""
+def gradient_of(
+    formula: Formula,
+    x: Array,
+    targets: Array,
+    reduction: Reduction,
+    smaller: Callable[..., tuple[Array, ...]] | None = None,
+) -> Any:
+    """Return the slopes ``formula(x, targets)``, divided by their number if the loss is a mean.
+
+    What `smaller` is stands in `averaged`.
+    """
     samples = sample_count(x.size, reduction_name(reduction))
-    return elementwise_into(averaged(formula, samples, reduction), x, targets, dtype=x.dtype)
+    formula = averaged(formula, samples, reduction, smaller)
+    return elementwise_into(formula, x, targets, dtype=x.dtype)

@@ -99,7 +99,7 @@ def kl_divergence_grad(
     samples = sample_count(p.size // p.shape[axis], reduction_name(reduction))
 
     def gradient(formula: Formula, dtype: np.dtype[Any]) -> Array:
-        formula = averaged(formula, samples, reduction)
+        formula = averaged(formula, samples, reduction, _with_larger_q)
         rows = by_rows(formula, to_rows(p, axis), to_rows(q, axis), dtype=dtype)
         return from_rows(rows, p.shape, axis)
 
@@ -126,6 +126,10 @@ def _log_ratio(p: Array, q: Array) -> Any:
 
 def _kl_divergence(p: Array, q: Array) -> Any:
     return np.where(p > 0, p * _log_ratio(p, q), 0.0).sum(axis=1)
+
+
+def _with_larger_q(k: int, p: Array, q: Array) -> tuple[Array, Array]:
+    return p, np.ldexp(q, k)
 
 
 def _slope_in_p(p: Array, q: Array) -> Any:

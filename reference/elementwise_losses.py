@@ -97,7 +97,7 @@ def binary_cross_entropy_grad(p: Any, targets: Any, reduction: Reduction = "mean
     """
     p, targets = _pair("p", p, targets)
     formula = of_probabilities(_binary_cross_entropy_grad_at_ends, p=p, targets=targets)
-    return gradient_of(formula, p, targets, reduction)
+    return gradient_of(formula, p, targets, reduction, _with_larger_p)
 
 
 def binary_cross_entropy_with_logits(
@@ -243,13 +243,22 @@ def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> A
     """
     y, targets = _pair("y", y, targets)
     if reduction_name(reduction) == "mean":
-        return gradient_of(_squared_error_grad, y, targets, reduction)
+        return gradient_of(_squared_error_grad, y, targets, reduction, _both_smaller)
     return exact_elementwise_into(np.subtract, y, targets, dtype=y.dtype)
 
 
 def _pair(name: str, x: Any, targets: Any) -> tuple[Array, Array]:
     x = real(name, x)
     return x, target_of("targets", real("targets", targets), x, name)
+
+
+def _with_larger_p(k: int, p: Array, y: Array) -> tuple[Array, Array]:
+    # A slope that overflows is −y/p for a subnormal p; nothing else counts there.
+    return np.minimum(np.ldexp(p, k), 1), y
+
+
+def _both_smaller(k: int, y: Array, t: Array) -> tuple[Array, Array]:
+    return np.ldexp(y, -k), np.ldexp(t, -k)
 
 
 def _mean_of_huge(y: Array, targets: Array) -> Any:

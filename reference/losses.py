@@ -130,7 +130,7 @@ def cross_entropy_grad(p: Any, labels: Any, axis: int = -1, reduction: Reduction
     labels = labels_of(labels, p, axis)
     hard = labels.dtype.kind == "i"
     formula = _cross_entropy_index_grad if hard else _cross_entropy_soft_grad
-    formula = averaged(formula, p.size // p.shape[axis], reduction)
+    formula = averaged(formula, p.size // p.shape[axis], reduction, _with_larger_p)
     return _gradient(formula, p, labels, axis, reduction)
 
 
@@ -317,6 +317,10 @@ def _cross_entropy_index_grad(p: Array, labels: Array, out: Array | None = None)
     gradient = np.multiply(p, 0, out=out)
     gradient[np.arange(len(p)), labels] = -1 / at(p, labels)[:, 0]
     return gradient
+
+
+def _with_larger_p(k: int, p: Array, labels: Array) -> tuple[Array, Array]:
+    return np.ldexp(p, k), labels
 
 
 def _cross_entropy_soft(p: Array, weights: Array) -> Any:

@@ -251,9 +251,15 @@ def _arguments(y: Any, targets: Any) -> tuple[Array, Array]:
 # The formulas.
 
 
+def _line(y: Array, t: Array, a: Array, slope: float, start: float) -> Any:
+    """Return slope·(a − start), a = |y−t|; where y−t overflows, the two have opposite signs."""
+    line, huge = slope * (a - start), np.isinf(a)
+    return np.where(huge, slope * (abs(y) - start) + slope * abs(t), line) if huge.any() else line
+
+
 def _huber(y: Array, t: Array, delta: float) -> Any:
     a = abs(y - t)
-    return np.where(a <= delta, 0.5 * a * a, delta * (a - 0.5 * delta))
+    return np.where(a <= delta, 0.5 * a * a, _line(y, t, a, delta, 0.5 * delta))
 
 
 def _huber_grad(y: Array, t: Array, delta: float) -> Any:
@@ -262,7 +268,7 @@ def _huber_grad(y: Array, t: Array, delta: float) -> Any:
 
 def _smooth_l1(y: Array, t: Array, beta: float) -> Any:
     a = abs(y - t)
-    return np.where(a <= beta, 0.5 * a * (a / beta), a - 0.5 * beta)
+    return np.where(a <= beta, 0.5 * a * (a / beta), _line(y, t, a, 1, 0.5 * beta))
 
 
 def _smooth_l1_grad(y: Array, t: Array, beta: float) -> Any:

@@ -144,3 +144,16 @@ def test_one_target_for_all_entries(name: str) -> None:
     x = np.array([[0.25, 0.5], [0.75, 0.125]])
     for function in (getattr(reference, name), getattr(reference, f"{name}_grad")):
         np.testing.assert_array_equal(function(x, 1.0), function(x, np.ones((2, 2))))
+
+
+def test_losses_of_a_residual_that_overflows() -> None:
+    """The losses themselves are in range: δ is small, or half of β is taken off."""
+    options = {"reduction": "none"}
+    y, t = np.array([1.7e308, -1.7e308, 3.0]), np.array([-1.7e308, 1.7e308, 1.0])
+    np.testing.assert_array_equal(
+        reference.huber(y, t, delta=0.25, **options), [8.5e307, 8.5e307, 0.46875]
+    )
+    np.testing.assert_allclose(
+        reference.smooth_l1(y / 1.7, t / 1.7, beta=1.79e308, **options)[:2], 1.105e308, rtol=1e-15
+    )
+    assert reference.huber([np.inf], [-np.inf], **options) == np.inf

@@ -273,3 +273,20 @@ def test_weights_of_zero_do_not_hide_a_sample_without_a_loss(wrong: float) -> No
     z = [[wrong, 0.0], [1.0, 0.0], [-np.inf, -np.inf]]
     loss = reference.softmax_cross_entropy(z, np.zeros((3, 2)), reduction="none")
     np.testing.assert_array_equal(loss, [np.nan, 0.0, np.nan])
+
+
+def test_gradients_of_means_are_divided_before_they_overflow() -> None:
+    """−1/1e-309 is beyond the largest float64, and a tenth of it is not."""
+    tiny = np.float64(1e-309)
+    slope = -1 / (10 * tiny)  # one subnormal number and its tenfold: exact to their own digits
+    p = np.tile([tiny, 0.5], (10, 1))
+    for labels in (np.zeros(10, int), np.tile([1.0, 0.0], (10, 1))):
+        got = reference.cross_entropy_grad(p, labels)
+        np.testing.assert_allclose(got, np.tile([slope, 0.0], (10, 1)), rtol=1e-15)
+    of_ones = reference.binary_cross_entropy_grad([tiny] * 9 + [0.5], 1.0)
+    np.testing.assert_allclose(of_ones, [slope] * 9 + [-0.2], rtol=1e-15)
+    _, in_q = reference.kl_divergence_grad(np.tile([1.0, 0.0], (10, 1)), p)
+    np.testing.assert_allclose(in_q, np.tile([slope, 0.0], (10, 1)), rtol=1e-15)
+    of_squares = reference.squared_error_grad([1.7e308] * 10, [-1.7e308] * 10)
+    np.testing.assert_allclose(of_squares, 3.4e307, rtol=1e-15)
+    assert reference.cross_entropy_grad([[0.0, 1.0]] * 10, [0] * 10)[0, 0] == -np.inf
