@@ -31,7 +31,9 @@ def attention(Q: Any, K: Any, V: Any) -> Array:
         For each query the values, weighted by how well their keys match; in the dtype of `Q`,
         computed in float64 and rounded once.  With L = Σ|q·k|/√d the size of the terms of a logit,
         and its mean over the weights, the error is at most 4 ulp of Σ weight·|value|·(1 + L + mean
-        L).  Logits beyond the largest float64 count as that number.
+        L), also with ten thousand keys or features.  Logits beyond the largest float64 count as
+        that number.  A query's part depends neither on the other queries nor on how the arrays lie
+        in memory, to the last bit.
 
     Raises
     ------

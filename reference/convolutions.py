@@ -103,7 +103,7 @@ def conv2d_vjp(
     G = of_shape("G", real("G", G), (len(x), len(w), *places.shape[:2]), "the output of conv2d")
     with np.errstate(all="ignore"):
         windows, filters = _rows_of_windows(wide(x), places), wide(w).reshape(len(w), -1)
-        upstream = np.moveaxis(wide(G), 1, -1).reshape(*windows.shape[:2], len(w))
+        upstream = wide(np.moveaxis(G, 1, -1)).reshape(*windows.shape[:2], len(w))
         dx = _into_images(product(upstream, filters), x, places)
         all_upstream = upstream.reshape(-1, len(w))
         dw = product(all_upstream.T, windows.reshape(-1, windows.shape[-1])).reshape(w.shape)
@@ -129,7 +129,8 @@ def _arguments(
 def _rows_of_windows(x: Array, places: Array) -> Any:
     """Return the windows as rows, shape (N, rows·columns, C·h·w)."""
     windows = np.moveaxis(gathered(x, places, 0.0), 1, 3)
-    return windows.reshape(len(x), places[:, :, 0].size, x.shape[1] * places.shape[2])
+    rows = windows.reshape(len(x), places[:, :, 0].size, x.shape[1] * places.shape[2])
+    return np.ascontiguousarray(rows)  # for `product`, which adds up by layout
 
 
 def _images(rows: Array, places: Array) -> Any:
