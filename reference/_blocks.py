@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from reference._sums import summed
 from reference._validate import Array, Reduction, reduction_name
 
 Formula = Callable[..., Any]
 
 _ENTRIES = 131072  # 1 MiB of float64: larger ones leave the cache, smaller ones wait for Python
 _WIDE = np.dtype(np.float64)
-_ZERO = np.float64(0)
 
 
 def elementwise(formula: Formula, *arrays: Array, dtype: np.dtype[Any]) -> Any:
@@ -167,7 +167,7 @@ def reduced(losses: Array, reduction: Reduction, dtype: np.dtype[Any]) -> Any:
             return losses.astype(dtype, copy=False)[()]
 
     def total(divisor: int) -> Any:
-        return np.add.reduce(losses if divisor == 1 else losses / divisor, axis=None)
+        return summed((losses / divisor).reshape(-1))
 
     return _mean_or_sum(total, losses.size, reduction, dtype)
 
@@ -184,11 +184,11 @@ def reduced_entries(
     flat, count = [_flatten(a) for a in arrays], arrays[0].size
 
     def total(divisor: int) -> Any:
-        sums = _ZERO
+        sums = []
         for part in columns(count):
             losses = elementwise_into(formula, *(a[part] for a in flat), dtype=_WIDE)
-            sums = sums + np.add.reduce(losses if divisor == 1 else losses / divisor)
-        return sums
+            sums.append(summed(losses if divisor == 1 else losses / divisor))
+        return summed(np.array(sums)) if len(sums) != 1 else sums[0]
 
     return _mean_or_sum(total, count, reduction, dtype)
 

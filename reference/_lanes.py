@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from reference._sums import row_square_sums
 from reference._validate import Array
 
 LIFT = 200
@@ -109,5 +110,5 @@ def _divided(deviations: Array, exponent: Array, eps: float) -> Lanes:
         own = np.where(deviations.any(axis=1, keepdims=True), own, -2200)
         scale = np.maximum(exponent + own, lowest)
         x, small = np.ldexp(deviations, exponent - scale), np.ldexp(eps, -2 * scale)
-    square = (x * x).mean(axis=1, keepdims=True) + small
+    square = row_square_sums(x)[:, None] / x.shape[1] + small
     return Lanes(deviations=x, root=np.sqrt(square), exponent=scale, kept=small / square)

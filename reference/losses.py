@@ -37,6 +37,7 @@ from reference._exponentials import (
     signed_row_sums,
     softmax_sums,
 )
+from reference._sums import row_sums
 from reference._validate import (
     Array,
     Reduction,
@@ -325,7 +326,11 @@ def _with_larger_p(k: int, p: Array, labels: Array) -> tuple[Array, Array]:
 
 def _cross_entropy_soft(p: Array, weights: Array) -> Any:
     # Where the weight is zero, 1 stands in for p: 0·log 1 = 0, while 0·log 0 is NaN.
-    return 0 - (weights * np.log(np.where(weights > 0, p, 1))).sum(axis=1)
+    loss: Any = 0
+    for part in columns(p.shape[1]):
+        logs = np.log(np.where(weights[:, part] > 0, p[:, part], 1))
+        loss = loss - row_sums(weights[:, part] * logs)
+    return loss
 
 
 def _cross_entropy_soft_grad(p: Array, weights: Array, out: Array | None = None) -> Any:
@@ -374,7 +379,7 @@ def _softmax_cross_entropy_soft(z: Array, weights: Array) -> Any:
     for part in columns(z.shape[1]):
         half = (at(z, top) / 2 - z[:, part] / 2) + log_excess / 2
         # A class of weight zero does not count, however improbable it is: no 0·inf.
-        loss = loss + np.where(weights[:, part] > 0, weights[:, part] * half, 0).sum(axis=1)
+        loss = loss + row_sums(np.where(weights[:, part] > 0, weights[:, part] * half, 0))
     return 2 * loss
 
 
