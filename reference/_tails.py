@@ -17,6 +17,7 @@ from reference._validate import Array
 _FAR = -650.0  # from here on e^exponent nears the subnormal numbers
 _SHIFT = 64.0  # exponent + 64 is exact there: both lie between the same two powers of two
 _UNSHIFT = 1.603810890548638e-28  # e^-64
+_FRACTION = 0.5435260251614942  # e^-831·2^1198
 _SPLITTER = 134217729.0  # 2^27 + 1
 
 
@@ -24,6 +25,13 @@ def times_exp(factor: Any, exponent: Any) -> Any:
     """Return factor·e^exponent, rounded only once where e^exponent itself is subnormal."""
     far = exponent < _FAR
     return factor * np.exp(exponent + _SHIFT * far) * np.where(far, _UNSHIFT, 1.0)
+
+
+def times_far_exp(factor: float, exponent: Any) -> Any:
+    """Return factor·e^exponent for exponents below −700, as far down as any factor reaches."""
+    # e^-831 is 0.5435…·2^-1198, and a float64 is nearly exactly that: powers of two come in last.
+    mantissa, power = np.frexp(factor)
+    return np.ldexp(mantissa * _FRACTION * np.exp(exponent + 831), power - 1198)
 
 
 def two_product(a: Any, b: Any) -> tuple[Any, Any]:

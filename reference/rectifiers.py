@@ -17,7 +17,7 @@ import numpy as np
 from gradcheck import Argument, Case, Elementwise, Interval
 from reference._blocks import elementwise
 from reference._domains import FarFromKinks
-from reference._tails import times_exp
+from reference._tails import times_exp, times_far_exp
 from reference._validate import Array, finite, real
 
 
@@ -379,7 +379,11 @@ def _elu(x: Array, alpha: float) -> Any:
 
 
 def _elu_grad(x: Array, alpha: float) -> Any:
-    return np.where(x > 0, 1.0, times_exp(alpha, np.minimum(x, 0)))
+    y = np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0)))
+    if not x.min() >= -700:
+        far = x < -700
+        y[far] = times_far_exp(alpha, x[far])
+    return y
 
 
 # The paper's two constants (its supplement gives them in closed form), and their product.

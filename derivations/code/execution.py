@@ -133,7 +133,14 @@ CODE: Mapping[str, tuple[Code, ...]] = {
                 region="every branch of a row, any shift of it",
             ),
         ),
-        (of_case("elu", _X, assumed=below(650, -_X), region=_FAR_LEFT),),
+        (
+            of_case(
+                "elu",
+                _X,
+                assumed=below(700, -_X),
+                region="x > −700, left of which e^x is multiplied in parts",
+            ),
+        ),
         (of_case("selu", _X, assumed=below(650, -_X), region=_FAR_LEFT),),
         (of_case("embedding", symbols("t", (3, 2)), np.array([1, 1, 0])),),
         (of_case("max_pool2d", symbols("x", (1, 1, 3, 2))),),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mpmath import mp
 
 import reference
 
@@ -322,3 +323,12 @@ def test_the_worst_roundings_of_the_binary_gradient(oracle: ModuleType) -> None:
     assert 2.1 < oracle.ulps(got, truth) <= WITH_TARGETS["binary_cross_entropy_grad"]
     in_turn = (p - y) / p / (1 - p)
     assert oracle.ulps(in_turn, truth) > WITH_TARGETS["binary_cross_entropy_grad"]
+
+
+@pytest.mark.parametrize("alpha", [1.0, 3.0, 0.7, 1e-300, 1e300, -1.7e308])
+def test_slopes_of_elu_far_left(oracle: ModuleType, alpha: float) -> None:
+    """α·e^x where e^x is subnormal or 0: a large α makes it a normal number again."""
+    x = np.concatenate([[-652.6902234962376, -np.inf], -np.linspace(640.0, 1500.0, 800)])
+    with np.errstate(all="ignore"):
+        truth = [oracle.exact(np.array([alpha]))[0] * mp.exp(v) for v in oracle.exact(x)]
+    assert oracle.ulps(reference.elu_grad(x, alpha=alpha), truth) <= 2.0
