@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,25 @@ class Lanes:
             left /= self.root
         lacking = exponent - self.exponent
         return np.ldexp(left, lacking) if lacking.any() else left
+
+
+def scaled_shares(
+    lanes: Callable[[], Lanes], gamma: Array, out: Array, x: Array | None = None
+) -> Any:
+    """Return x̂·γ, written into `out`, with the digits that x̂ has lost where it is subnormal.
+
+    Where no mean is taken off, `x` are the rows themselves: scaled down some may be subnormal.
+    """
+    # The processor says whether anything became subnormal, which costs nothing where nothing did.
+    # Then fractions are multiplied, and the powers of two come in last.
+    try:
+        with np.errstate(under="raise"):
+            return np.multiply(lanes().shares_into(out), gamma, out=out)
+    except FloatingPointError:
+        lane, (scale, power) = lanes(), np.frexp(gamma)
+        fraction, own = np.frexp(lane.deviations if x is None else x)
+        lacking = own + power - (0 if x is None else lane.exponent)
+        return np.ldexp(fraction / lane.root * scale, lacking, out=out)
 
 
 def mean_free(x: Array, eps: float) -> Lanes:

@@ -28,6 +28,7 @@ from reference._lanes import (
     centred,
     mean_free,
     scaled_down,
+    scaled_shares,
     size_exponent,
 )
 from reference._validate import Array, not_negative, of_shape, real
@@ -71,8 +72,7 @@ def layer_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
     eps = not_negative("eps", eps)
 
     def formula(rows: Array, out: Array) -> Any:
-        y = mean_free(rows, eps).shares_into(out)
-        y *= gamma
+        y = scaled_shares(lambda: mean_free(rows, eps), gamma, out)
         y += beta
 
     rows = by_rows_into(formula, to_rows(x, x.ndim - 1), dtype=x.dtype)
@@ -169,8 +169,7 @@ def rms_norm(x: Any, gamma: Any, eps: float = 1e-6) -> Array:
     eps = not_negative("eps", eps)
 
     def formula(rows: Array, out: Array) -> Any:
-        y = as_they_are(rows, eps).shares_into(out)
-        y *= gamma
+        scaled_shares(lambda: as_they_are(rows, eps), gamma, out, rows)
 
     rows = by_rows_into(formula, to_rows(x, x.ndim - 1), dtype=x.dtype)
     return from_rows(rows, x.shape, x.ndim - 1)
@@ -261,8 +260,7 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Array:
     eps = not_negative("eps", eps)
 
     def formula(columns: Array, scale: Array, shift: Array, out: Array) -> Any:
-        y = mean_free(columns, eps).shares_into(out)
-        y *= scale
+        y = scaled_shares(lambda: mean_free(columns, eps), scale, out)
         y += shift
 
     columns = by_rows_into(formula, to_rows(x, 0), gamma[:, None], beta[:, None], dtype=x.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mpmath import mp
+from mpmath import mp, mpf
 
 import reference
 
@@ -332,3 +332,34 @@ def test_slopes_of_elu_far_left(oracle: ModuleType, alpha: float) -> None:
     with np.errstate(all="ignore"):
         truth = [oracle.exact(np.array([alpha]))[0] * mp.exp(v) for v in oracle.exact(x)]
     assert oracle.ulps(reference.elu_grad(x, alpha=alpha), truth) <= 2.0
+
+
+@pytest.mark.parametrize(
+    ("x", "gamma", "eps"),
+    [
+        ([1e-320, 2e-320, -3e-320, 4.7e-320], [1e10, 1.3e10, 0.7e10, 1.1e10], 1e-6),
+        ([1e-320, 2e-320], [1e10, 1e10], 1e-5),
+        ([1e-200, 2e-200], [1e200, 1e200], 1e300),
+        ([1e300, 1e-20], [1.0, 1e6], 1e-6),
+        ([1e300, 1e-320], [1.0, 1e308], 0.0),
+        ([1.0, 2.0, -3.0], [1e-310, 1.0, 1e308], 1e-6),
+    ],
+)
+def test_norms_of_what_is_subnormal_on_the_way(
+    oracle: ModuleType, x: list[float], gamma: list[float], eps: float
+) -> None:
+    """A large γ makes an ordinary number of a quotient that is none."""
+    exact, scale, small = oracle.exact(np.array(x)), oracle.exact(np.array(gamma)), mpf(eps)
+    n, mean = len(x), mp.fsum(oracle.exact(np.array(x))) / len(x)
+    root = mp.sqrt(mp.fsum(v * v for v in exact) / n + small)
+    truth = [v * g / root for v, g in zip(exact, scale, strict=True)]
+    assert oracle.ulps(reference.rms_norm(x, gamma, eps=eps), truth) <= 5.0
+    root = mp.sqrt(mp.fsum((v - mean) ** 2 for v in exact) / n + small)
+    truth = [(v - mean) * g / root for v, g in zip(exact, scale, strict=True)]
+    spread = mp.fsum(abs(v - mean) for v in exact) / n
+    size = [(abs(v - mean) + spread) * g / root for v, g in zip(exact, scale, strict=True)]
+    zeros = np.zeros(n)
+    assert oracle.ulps(reference.layer_norm(x, gamma, zeros, eps=eps), truth, size) <= 5.0
+    columns = np.array(x)[:, None] * np.ones(n)
+    got = np.diag(reference.batch_norm(columns, gamma, zeros, eps=eps))
+    assert oracle.ulps(got, truth, size) <= 5.0
