@@ -4,6 +4,7 @@ The truth is another formula in float64.  It is wrong by a few 2⁻⁵³, which 
 ulp of float16 or float32, except within a few 2⁻²⁹ ulp of a tie: there either neighbour may be the
 right one.  So a result passes within 0.5 + 2⁻²⁰ ulp.  Gates lose a little more, in an exponent of
 hundreds or where a derivative crosses zero, and so does their truth: they pass within 0.51 ulp.
+Next to that zero the truth has the same error as the function, and a test of its own has another.
 
 All 2³² take some four minutes for a plain function and a quarter of an hour for GELU, together two
 and a half hours: ``pytest -m nightly -k "every_float32 and tanh_grad" tests/reference``; with
@@ -14,9 +15,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
+from mpmath import mp, mpf, workprec
 
 import reference
 
@@ -194,3 +197,26 @@ def test_an_error_of_one_float16_quantum_is_seen(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(TRUTH, "wrong", tanh)
     monkeypatch.setattr(reference, "wrong", wrong, raising=False)
     assert worst("wrong", x) > 0.5 + NEAR_TIE
+
+
+# The float32 next to the zero of a derivative, the derivative's definition, and how many float32
+# around it are not rounded correctly.
+ZEROS: dict[str, tuple[float, Callable[[Any], Any], int]] = {
+    "silu_grad": (-1.2784645, lambda x: mp.diff(lambda t: t / (1 + mp.exp(-t)), x), 1),
+    "gelu_grad": (-0.75179154, lambda x: mp.ncdf(x) + x * mp.npdf(x), 3),
+    "mish_grad": (-1.1924312, lambda x: mp.diff(lambda t: t * mp.tanh(mp.log1p(mp.exp(t))), x), 1),
+}
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_float32_next_to_the_zero_of_a_derivative(name: str) -> None:
+    zero, derivative, exceptions = ZEROS[name]
+    bits = np.arange(-60, 61) + np.float32(zero).view(np.int32)
+    x = bits.astype(np.int32).view(np.float32)
+    with workprec(200):
+        truth = [derivative(mpf(float(v))) for v in x]
+        ulp = np.spacing(abs(np.array(truth, float)).astype(np.float32)).astype(float)
+        got = getattr(reference, name)(x).astype(float)
+        off = [float(abs(mpf(g) - t)) for g, t in zip(got, truth, strict=True)] / ulp
+    assert max(off) < 1
+    assert np.count_nonzero(off > 0.5 + NEAR_TIE) <= exceptions
