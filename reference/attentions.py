@@ -75,7 +75,10 @@ def attention_vjp(Q: Any, K: Any, V: Any, G: Any) -> tuple[Array, Array, Array]:
     -------
     tuple of array
         The gradients in `Q`, `K` and `V`, in their shapes and dtypes.  That of a query does not
-        depend on the other queries, to the last bit.
+        depend on the other queries, to the last bit.  In ulps of the same formulas with the size of
+        every term, which rounded logits enlarge as in `attention`, the errors in `Q` and `K` are
+        within 16, those in `V` within 4.  They grow with the number of queries in `K` and `V`, as
+        plain products of matrices do, and beyond 1000 keys in `Q` and `K`, as `softmax_vjp` does.
 
     Raises
     ------

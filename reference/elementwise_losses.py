@@ -42,7 +42,7 @@ def binary_cross_entropy(p: Any, targets: Any, reduction: Reduction = "mean") ->
     Returns
     -------
     array or scalar
-        The loss, in the dtype of `p`; 0·log 0 counts 0.
+        The loss, in the dtype of `p`, each entry's within 2.5 ulp; 0·log 0 counts 0.
 
     Raises
     ------
@@ -78,8 +78,8 @@ def binary_cross_entropy_grad(p: Any, targets: Any, reduction: Reduction = "mean
     Returns
     -------
     array
-        The gradient, in the shape and dtype of `p`; at p = y = 0 and p = y = 1 the one-sided
-        derivatives 1 and −1.
+        The gradient, in the shape and dtype of `p`; within 2.5 ulp, and one division more for a
+        mean.  At p = y = 0 and p = y = 1 the one-sided derivatives 1 and −1.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def binary_cross_entropy_with_logits(
     Returns
     -------
     array or scalar
-        The loss, in the dtype of `logits`; at ±inf its limit.
+        The loss, in the dtype of `logits`, each entry's within 2.5 ulp; at ±inf its limit.
 
     Raises
     ------
@@ -155,7 +155,8 @@ def binary_cross_entropy_with_logits_grad(
     Returns
     -------
     array
-        The gradient, in the shape and dtype of `logits`.
+        The gradient, in the shape and dtype of `logits`; within 3 ulp for targets of 0 and 1, else
+        3.5 ulp of its two terms (1−y)·σ(z) and y·σ(−z), and one division more for a mean.
 
     Raises
     ------
@@ -191,7 +192,7 @@ def squared_error(y: Any, targets: Any, reduction: Reduction = "mean") -> Any:
     Returns
     -------
     array or scalar
-        The loss, in the dtype of `y`.
+        The loss, in the dtype of `y`; each entry's within 2.5 ulp, the mean within 4.
 
     Raises
     ------
@@ -225,7 +226,8 @@ def squared_error_grad(y: Any, targets: Any, reduction: Reduction = "mean") -> A
     Returns
     -------
     array
-        The gradient, in the shape and dtype of `y`.
+        The gradient, in the shape and dtype of `y`; correctly rounded, but for the division of the
+        mean.
 
     Raises
     ------

@@ -68,8 +68,8 @@ def cross_entropy(p: Any, labels: Any, axis: int = -1, reduction: Reduction = "m
     Returns
     -------
     array or scalar
-        The loss, in the dtype of `p`.  A class of weight 0 counts 0 even where p is 0; a class of
-        positive weight makes the loss inf there.
+        The loss, in the dtype of `p`; each row's within 5 ulp.  A class of weight 0 counts 0 even
+        where p is 0; a class of positive weight makes the loss inf there.
 
     Raises
     ------
@@ -110,7 +110,8 @@ def cross_entropy_grad(p: Any, labels: Any, axis: int = -1, reduction: Reduction
     Returns
     -------
     array
-        The gradient, in the shape and dtype of `p`; 0 where the weight is 0.
+        The gradient, in the shape and dtype of `p`; correctly rounded, but for the division of the
+        mean, and 0 where the weight is 0.
 
     Raises
     ------
@@ -156,7 +157,8 @@ def softmax_cross_entropy(
     Returns
     -------
     array or scalar
-        The loss, in the dtype of `logits`; with all its digits also where it is tiny.
+        The loss, in the dtype of `logits`; also where it is tiny each row's within 4 ulp of class
+        indices, and 5 of weights, and the mean of class indices within 5.
 
     Raises
     ------
@@ -199,7 +201,9 @@ def softmax_cross_entropy_grad(
     Returns
     -------
     array
-        The gradient, in the shape and dtype of `logits`.
+        The gradient, in the shape and dtype of `logits`; of class indices within 5 ulp, and 6 of a
+        mean.  Of weights within 7 ulp of the terms that cancel, p_i·Σ_{j≠i} Y_j and Y_i·(1−p_i),
+        and one division more for a mean.
 
     Raises
     ------

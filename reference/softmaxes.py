@@ -41,7 +41,7 @@ def softmax(z: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        Probabilities, in the shape and dtype of `z`.
+        Probabilities, in the shape and dtype of `z`; within 4 ulp.
 
     Raises
     ------
@@ -77,7 +77,8 @@ def softmax_jacobian(z: Any, axis: int = -1) -> Array:
     Returns
     -------
     array, shape (…, n, n)
-        One Jacobian for each row, in the dtype of `z`; the other axes of `z` come first.
+        One Jacobian for each row, in the dtype of `z`, within 8 ulp; the other axes of `z` come
+        first.
 
     Raises
     ------
@@ -123,7 +124,8 @@ def softmax_vjp(z: Any, v: Any, axis: int = -1) -> Array:
     -------
     array
         The gradient in `z` of Σ softmax(z)·v, in the shape and dtype of `z`; exactly zero where `v`
-        is constant.
+        is constant.  Within 16 ulp of y_i·Σ_j y_j|v_i − v_j|, the terms that cancel, in rows of up
+        to 1000 entries; of longer ones the error grows with their length.
 
     Raises
     ------
@@ -159,7 +161,8 @@ def softmax_jvp(z: Any, u: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        The directional derivative of softmax along `u`, in the shape and dtype of `z`.
+        The directional derivative of softmax along `u`, in the shape and dtype of `z`; as accurate
+        as `softmax_vjp`.
 
     Raises
     ------
@@ -193,7 +196,7 @@ def log_softmax(z: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        Log-probabilities, in the shape and dtype of `z`.
+        Log-probabilities, in the shape and dtype of `z`; within 4 ulp.
 
     Raises
     ------
@@ -231,7 +234,8 @@ def log_softmax_vjp(z: Any, v: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        The gradient in `z` of Σ log_softmax(z)·v, in the shape and dtype of `z`.
+        The gradient in `z` of Σ log_softmax(z)·v, in the shape and dtype of `z`; within 7 ulp of
+        y_i·Σ_{j≠i}|v_j| + |v_i|(1 − y_i), y = softmax(z), the terms that cancel.
 
     Raises
     ------
@@ -267,7 +271,9 @@ def log_softmax_jvp(z: Any, u: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        The directional derivative of log-softmax along `u`, in the shape and dtype of `z`.
+        The directional derivative of log-softmax along `u`, in the shape and dtype of `z`; within
+        16 ulp of Σ_j y_j|u_i − u_j|, y = softmax(z), in rows of up to 1000 entries; of longer ones
+        the error grows with their length.
 
     Raises
     ------
@@ -302,6 +308,7 @@ def logsumexp(z: Any, axis: int = -1) -> Any:
     -------
     array or scalar
         One number for each row, in the dtype of `z`: +inf where an entry is, −inf where all are.
+        Within 4 ulp of |max z| + log Σ e^(z − max z), whose terms may cancel.
 
     Raises
     ------
@@ -337,7 +344,8 @@ def logsumexp_grad(z: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        softmax(z), in the shape and dtype of `z`; NaN where the log-sum-exp is infinite.
+        softmax(z), in the shape and dtype of `z`, within 4 ulp; NaN where the log-sum-exp is
+        infinite.
 
     Raises
     ------
@@ -373,7 +381,7 @@ def logsumexp_vjp(z: Any, v: Any, axis: int = -1) -> Array:
     Returns
     -------
     array
-        The gradient, in the shape and dtype of `z`.
+        The gradient, in the shape and dtype of `z`; within 5 ulp.
 
     Raises
     ------

@@ -210,6 +210,18 @@ def test_logsumexp(oracle: ModuleType, dtype: type, effort: Effort) -> None:
 
 
 @every_dtype
+def test_logsumexp_vjp(oracle: ModuleType, dtype: type, effort: Effort) -> None:
+    rng = effort.rng()
+    for z in logit_rows(rng, dtype, effort.rows):
+        v = rng.standard_normal(len(z)).astype(dtype)
+        pairs = zip(
+            of_rows(lambda row: [oracle.softmax(row)], oracle, z), oracle.exact(v), strict=True
+        )
+        truth = [p * w for row, w in pairs for p in row]
+        assert oracle.ulps(reference.logsumexp_vjp(z, v), truth) <= bound(5.0, dtype)
+
+
+@every_dtype
 @pytest.mark.parametrize("name", WITH_VECTOR)
 def test_products_with_vectors(oracle: ModuleType, name: str, dtype: type, effort: Effort) -> None:
     rng = effort.rng()
