@@ -167,7 +167,7 @@ def reduced(losses: Array, reduction: Reduction, dtype: np.dtype[Any]) -> Any:
             return losses.astype(dtype, copy=False)[()]
 
     def total(divisor: int) -> Any:
-        return summed((losses / divisor).reshape(-1))
+        return summed(losses.flatten() if divisor == 1 else losses.reshape(-1) / divisor)
 
     return _mean_or_sum(total, losses.size, reduction, dtype)
 

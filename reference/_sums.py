@@ -22,7 +22,7 @@ def summed(terms: Array) -> Any:
     """Return the sum of a vector; of up to 128 terms it is correctly rounded."""
     if terms.dtype == object:  # numbers that do not round, such as a proof's symbols
         return np.add.reduce(terms)
-    few = _halved(terms[None], _FEW)[0]
+    few = terms if terms.size <= _FEW else _halved(terms[None], _FEW)[0]
     try:
         return np.float64(math.fsum(few.tolist()))
     except (OverflowError, ValueError):  # too large for a sum on the way, or +inf and −inf
