@@ -313,7 +313,7 @@ def _json_number(x: float) -> float | str:
 
 def number(x: float) -> str:
     """Format a value to the digits that a reader compares."""
-    return f"{x:.10g}"
+    return f"{x + 0.0:.10g}"  # a zero without a sign
 
 
 def _lines(r: Report) -> list[str]:

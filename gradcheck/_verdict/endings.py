@@ -164,6 +164,16 @@ def _rounded_up(x: float) -> float:
     return float(f"{math.ceil(x / unit * (1 - 1e-9)) * unit:.0e}")
 
 
+def different_from_afar(c: Comparison) -> Verdict:
+    """Say that tiny entries of x agree as far as rounding shows, and not at larger steps."""
+    return Verdict(
+        Outcome.INCONCLUSIVE,
+        Reason.NOISE,
+        "f's rounding hides its derivative in the tiny entries of x: at steps as large as its largest entry "
+        f"claimed {number(c.claimed)} and numerical {number(c.found.value)} ± {c.found.radius:.1e} differ",
+    )
+
+
 def rounded_flat(c: Comparison, movement: float) -> Verdict:
     """Say that f is constant along the real axis, and isn't off it."""
     return Verdict(

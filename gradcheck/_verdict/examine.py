@@ -44,6 +44,7 @@ from gradcheck._claim.kinks import find_kinks, too_many_kinks
 from gradcheck._claim.problem import Problem, Violation
 from gradcheck._claim.resolution import BARELY, numerical_resolution, resolution
 from gradcheck._claim.settings import Settings
+from gradcheck._claim.sizes import disagreement_from_afar, unlike_sizes
 from gradcheck._claim.ties import TOGETHER, disagreement_of_ties
 from gradcheck._estimate.directions import MISS_PROBABILITY, signed
 from gradcheck._estimate.ladder import NOISE_CONFIDENCE, Component
@@ -66,7 +67,6 @@ _FINE_RESOLUTION = 3e-4  # one more direction is not worth its cost
 _TIMES, _TIMES_OF_MATRIX = 10.0, 100.0
 COARSEST_RESOLUTION = 1e-2  # a pass that couldn't have seen an error of this size isn't one
 _PLAINLY = 100.0  # error bars: a change of f's slope that no noise explains
-_UNLIKE = 1e4  # times: sizes of entries that are worth a word
 
 # Of entries beside which f may move by little more than its rounding, as much as is easily had: of
 # how they move f, or of what they claim.
@@ -411,18 +411,17 @@ class Examination:
                 self._notes.append(f"f at one of the probes: {self._problem.calls.error}")
             worst = max(random, key=lambda c: c.found.radius)
             return endings.unresolved(worst, seen)
-        self._say_what_counts()
-        return endings.agreement(len(random), kinks, seen)
-
-    def _say_what_counts(self) -> None:
-        """Say how entries are weighed, where that matters."""
-        sizes = self._problem.inputs.sizes
-        least, most = float(sizes.min()), float(sizes.max())
-        if most > _UNLIKE * least:
-            self._notes.append(
-                f"the entries of x are of sizes from {least:.0e} to {most:.0e}, and each entry of the gradient "
-                'counts times that size; mode="full" looks at each by itself'
+        unlike = unlike_sizes(self._problem)
+        if unlike and random:
+            self._notes.append(unlike)
+            noise = max(c.found.noise for c in random)
+            afar = disagreement_from_afar(
+                self._problem, random[0].cotangent, self._rtol, noise, self._rng
             )
+            if afar is not None:
+                self._comparisons.append(afar)
+                return endings.different_from_afar(afar)
+        return endings.agreement(len(random), kinks, seen)
 
     def _see(self, required: float, support: Array) -> Verdict | float:
         """Sharpen comparisons and add directions until they see enough.

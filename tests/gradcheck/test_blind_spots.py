@@ -324,3 +324,42 @@ def test_a_saturated_layer_in_float32_is_not_accused(seed: int) -> None:
         return weights.T @ (v * (1 - layer(x) ** 2))
 
     assert check(layer, x, vjp=layer_vjp, rng=seed)
+
+
+@pytest.mark.parametrize("n", [3, 1000, 10_000])
+@pytest.mark.parametrize("tiny", [1e-8, 1e-12, 1e-14])
+def test_the_gradient_of_a_tiny_entry_beside_many(n: int, tiny: float) -> None:
+    """Moved by its own size it gives less than the rounding of what the others give."""
+    x = np.random.default_rng(0).uniform(1, 2, n)
+    x[1] = tiny
+
+    def doubled(x: Any) -> Any:
+        g = np.cos(x)
+        g[1] *= 2
+        return g
+
+    for seed in range(3):
+        assert check(lambda x: np.sum(np.sin(x)), x, grad=np.cos, rng=seed)
+        wrong = check(lambda x: np.sum(np.sin(x)), x, grad=doubled, rng=seed)
+        assert wrong.outcome is not Outcome.PASS, str(wrong)
+
+
+@pytest.mark.parametrize(
+    ("f", "grad"),
+    [
+        (lambda x: np.sum(np.log(x)), lambda x: 1 / x),
+        (lambda x: np.sum(1 / x), lambda x: -1 / x**2),
+        (lambda x: np.sum((x - 1) ** 2 + np.abs(x)), lambda x: 2 * (x - 1) + np.sign(x)),
+        (
+            lambda x: x[1] ** 2 + 1e-3 * np.exp(-((x[0] / 1e-8) ** 2)),
+            lambda x: np.array(
+                [-2e-3 * x[0] / 1e-16 * np.exp(-((x[0] / 1e-8) ** 2)), 2 * x[1], 0.0]
+            ),
+        ),
+    ],
+)
+def test_a_right_gradient_of_a_tiny_entry(f: Any, grad: Any) -> None:
+    """What f is like as far off as the other entries' sizes is held against no claim."""
+    for seed in range(5):
+        report = check(f, np.array([1e-10, 0.9, 1.2]), grad=grad, rng=seed)
+        assert report, str(report)
