@@ -413,9 +413,7 @@ def test_round_numbers_are_no_half_precision() -> None:
 
 def test_the_only_row_is_no_place() -> None:
     for seed in range(10):
-        report = check(
-            lambda x: np.sum(np.sin(x)), np.ones((1, 4)) * 0.7, grad=lambda x: x**2 + 3, rng=seed
-        )
+        report = check(lambda x: np.sum(np.sin(x)), P[None, :4], grad=lambda x: x**2 + 3, rng=seed)
         assert report.outcome is Outcome.FAIL
         assert report.diagnosis is None or report.diagnosis.kind != "row", str(report)
 

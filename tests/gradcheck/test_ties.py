@@ -274,10 +274,10 @@ SMOOTH: dict[str, tuple[Callable[..., Any], np.ndarray, Callable[..., Any]]] = {
         lambda x: np.array([1.0, 0.0]),
     ),
     "a determinant at zeros": (np.linalg.det, np.zeros((3, 3)), lambda x: np.eye(3)),
-    "a weak median beside": (
-        lambda x: np.sum(x) + 1e-3 * np.median(x),
+    "far beyond what a median moves": (
+        lambda x: np.sum(x) + 0.5 * np.median(x),
         np.array([0.5, 1.0, 1.0, 1.0, 2.0]),
-        lambda x: np.array([1.0, 1.0, 2.0, 1.0, 1.0]),
+        lambda x: np.array([1.0, 1.0, 100.0, 1.0, 1.0]),
     ),
 }
 
