@@ -8,8 +8,6 @@ convicts no claim; but neither does a claim pass that differs there.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from gradcheck._case.domain import Array
@@ -48,7 +46,7 @@ def disagreement_from_afar(
         return None
     line = problem.line(d, cotangent[None, :])
     further = max(1.0, 2.0 ** np.floor(-np.log2(line.unit)))
-    line = replace(line, unit=line.unit * further, argument_noise=line.argument_noise * further)
+    line = line.in_longer_steps(further)
     at = problem, "tiny inputs", d, cotangent
     atol = _ROUGHLY * norm(claimed_terms(problem, d, cotangent))
     found = one_pair(Component(line, 0), atol, noise)

@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -168,6 +168,11 @@ class Line:
     precise: bool = True
     _seen: dict[float, Values] = field(default_factory=dict)
     _beyond: dict[Any, npt.NDArray[Any] | None] = field(default_factory=dict)
+
+    def in_longer_steps(self, times: float) -> Line:
+        """Return the same curve with a unit so many times larger: x moves by more than its own size."""
+        unit, noise = self.unit * times, self.argument_noise * times
+        return replace(self, unit=unit, argument_noise=noise, _seen={}, _beyond={})
 
     def value(self, t: float) -> Values:
         """Return φ(t); NaN outside the domain and where f raises."""

@@ -445,13 +445,8 @@ class _Entries:
         further = 2.0 ** math.floor(math.log2(self._sizes.max() / self._sizes[i]))
         if further <= 1 or not self._free:
             return near
-        curve = self._problem.curve(self._along(i))
-        line = replace(
-            curve,
-            unit=curve.unit * further,
-            argument_noise=curve.argument_noise * further,
-            noise=self._noise,
-        )
+        line = self._problem.curve(self._along(i)).in_longer_steps(further)
+        line = replace(line, noise=self._noise)
         found = derivative(Component(line, j), GOAL)
         c = self._judged(i, j, found)
         c = replace(c, allowed=found.radius + self._rtol * c.scale)  # rounding is no excuse here
