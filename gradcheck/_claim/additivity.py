@@ -54,7 +54,7 @@ def is_contradictory(
     tied = _with_a_twin(problem.inputs.layout.flatten(problem.inputs.point))
     outputs = np.flatnonzero(worst.cotangent)
     length = np.max(np.abs(worst.direction) / problem.inputs.sizes)
-    off = abs(worst.claimed - worst.found.value) / length
+    off = worst.off / length
     for _ in range(_SPLITS if tied.size else 0):
         first = tied[rng.random(tied.size) < 0.5]
         if _defect(problem, _moves(problem, tied, rng), first, outputs) > _MATTERS * off:

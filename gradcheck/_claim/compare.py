@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck._case.domain import Array
 from gradcheck._claim.problem import Problem
@@ -32,6 +33,9 @@ ULPS = 16.0
 _COARSE_ULPS = 8 * ULPS
 _HARDLY = 16.0  # times what is missed; up to eight times a zero's rounding, all of it is allowed
 _NOTHING = 64.0  # times its noise, which f must exceed to be something
+# Of a formula with f's value in it: what ulps of that leave, over the size of x, and which part of
+# the digits it must keep (six in float64).
+_ULPS_OF_VALUE, _KEPT = 64.0, 0.4
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
@@ -81,6 +85,11 @@ class Comparison:
         return math.isfinite(self.allowed)
 
     @property
+    def off(self) -> float:
+        """By how much the two differ."""
+        return abs(self.claimed - self.found.value)
+
+    @property
     def missed(self) -> float:
         """How much a claim may be wrong and agree: the numerical side may err towards it."""
         return self.allowed + self.found.radius
@@ -98,7 +107,7 @@ class Comparison:
             slack = self.allowed - self.found.radius
             outside = max(low - self.claimed, self.claimed - high, 0.0)
             return _ratio(outside, slack)
-        return _ratio(abs(self.claimed - self.found.value), self.allowed)
+        return _ratio(self.off, self.allowed)
 
     @property
     def agrees(self) -> bool:
@@ -143,6 +152,21 @@ def claim_rounding(problem: Problem, scale: float) -> float:
     """
     eps = claim_eps(problem)
     return (ULPS if eps <= problem.arithmetic.eps else _COARSE_ULPS) * eps * scale
+
+
+def rounding_of_value(problem: Problem, values: npt.ArrayLike, sizes: npt.ArrayLike) -> Array:
+    """Return what derivatives of such sizes may be off by, if f's value is in their formula and most of it cancels.
+
+    `values` are f's over the size of x.  A formula such as 1 − tanh² keeps few digits where tanh is nearly one.
+    """
+    eps = claim_eps(problem)
+    lost, kept = _ULPS_OF_VALUE * eps * np.asarray(values), eps**_KEPT * np.asarray(sizes)
+    return np.asarray(np.minimum(lost, kept))
+
+
+def size_of_value(problem: Problem, direction: Array, cotangent: Array) -> float:
+    """Return the size of what vᵀf adds up, over that of x along a direction."""
+    return norm(cotangent * problem.arithmetic.value) / problem.course(direction).unit
 
 
 def claim_eps(problem: Problem) -> float:
@@ -212,6 +236,9 @@ def judged(
     slack = rtol * scale
     if label != "random":  # which holds the largest terms itself
         slack += problem.claim_rounding
+    if problem.loses_digits:
+        value = size_of_value(problem, direction, cotangent)
+        slack += float(rounding_of_value(problem, value, scale))
     found = found.at_the_scale_of(claimed, slack)
     allowed = found.radius + slack
     value = float(cotangent @ problem.arithmetic.value)

@@ -96,6 +96,7 @@ class Problem(Forward):
         self.claim_calls = Counter()
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
+        self.loses_digits = False  # whether the claim has shown to be as good as f's rounding
         self.overlooked = ""  # a number that doesn't vary, for which the claim has a derivative
         self.moved = np.zeros(0)  # how far each of several outputs has moved along any line
         self._gradient: Array | None = None
@@ -162,6 +163,23 @@ class Problem(Forward):
                 return np.concatenate([np.asarray(b.T @ cotangent) for b in self._blocks()])
             case _:
                 return self._flat_gradient(self._ask(self._shaped_output(cotangent)))
+
+    def claimed_beside(self, direction: Array, t: float, cotangent: Array) -> float | None:
+        """Return the claimed vᵀJd at x + t·d instead of at x; None where the claim doesn't answer there."""
+        with suppress(Exception):
+            match self.kind:
+                case "grad" | "vjp":
+                    gradient = self.pullback_beside(direction, t, cotangent)
+                    return None if gradient is None else float((gradient * direction).sum())
+                case "jac":
+                    out = _without_dicts(self._beside(direction, t, cotangent))
+                    pullback = [np.asarray(b.T @ cotangent) for b in self._blocks_of(out)]
+                    return float((np.concatenate(pullback) * direction).sum())
+                case "jvp":
+                    out = self._beside(direction, t, direction)
+                    moved = self._checked(out, self.output, self.outputs, "the jvp", "f's output")
+                    return float((moved * cotangent).sum())
+        return None
 
     def pullback_beside(self, direction: Array, t: float, cotangent: Array) -> Array | None:
         """Return the claimed vᵀJ at x + t·d instead of at x; None where the claim doesn't answer there."""

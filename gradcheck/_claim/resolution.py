@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
-from gradcheck._claim.compare import Comparison, claim_eps, norm
+from gradcheck._claim.compare import Comparison, claim_eps, size_of_value
 from gradcheck._claim.problem import Problem
 from gradcheck._estimate.directions import detectable_gradient, detectable_matrix
 
@@ -49,6 +49,4 @@ def size_of(problem: Problem, c: Comparison) -> float:
         return c.scale
     if c.scale <= min(_ROUNDED * claim_eps(problem) * moved, c.missed):
         return moved
-    unit = c.unit if math.isfinite(c.unit) else problem.course(c.direction).unit
-    own = norm(c.cotangent * problem.arithmetic.value) / unit
-    return max(c.scale, min(moved, own))
+    return max(c.scale, min(moved, size_of_value(problem, c.direction, c.cotangent)))

@@ -13,7 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._case.domain import Array
-from gradcheck._claim.compare import SMALL, ULPS, Comparison, claim_eps, claim_rounding, norm
+from gradcheck._claim.compare import (
+    SMALL,
+    ULPS,
+    Comparison,
+    claim_eps,
+    claim_rounding,
+    norm,
+    rounding_of_value,
+)
 from gradcheck._claim.problem import Problem
 from gradcheck._claim.resolution import BARELY, size_of
 from gradcheck._estimate.line import Values
@@ -157,6 +165,9 @@ def _rounding_of(problem: Problem, claimed: Array, sizes: Array) -> Array:
     eps = claim_eps(problem)
     if eps > problem.arithmetic.eps:
         np.maximum(rounding, ULPS * eps * claimed.max(initial=0.0), out=rounding)
+    if problem.loses_digits:
+        values = np.abs(problem.arithmetic.value)[:, None]
+        np.maximum(rounding, rounding_of_value(problem, values, claimed), out=rounding)
     return rounding
 
 

@@ -54,7 +54,7 @@ def diagnose_throughout(
 def _explains(c: Comparison, value: float, rtol: float) -> bool:
     """Whether a corrected value agrees, and leaves little of the disagreement that it has to explain."""
     left = abs(value - c.found.value)
-    return left <= c.allowed + rtol * abs(value) and left <= abs(c.claimed - c.found.value) / _GROSS
+    return left <= c.allowed + rtol * abs(value) and left <= c.off / _GROSS
 
 
 def _hypotheses(

@@ -91,7 +91,7 @@ def _is_a_hair_off(wrong: Sequence[Comparison], entries: tuple[WrongEntry, ...])
     if any(c.found.interval is not None for c in wrong):
         return False
     whole = [c for c in wrong if c.label == "random"]
-    if any(abs(c.claimed - c.found.value) >= _HAIR * c.scale for c in whole):
+    if any(c.off >= _HAIR * c.scale for c in whole):
         return False
     parts = [(c.claimed, c.found.value, c.found.radius) for c in wrong if c.label != "random"]
     parts += [(e.claimed, e.numerical, e.radius) for e in entries]

@@ -143,7 +143,7 @@ def doubtful(wrong: Sequence[Comparison], directions: int, resolution: float) ->
 
 def hair_off(c: Comparison, hair: float, resolution: float) -> Verdict:
     """Say that the claim is off by less than error bars should be believed for: a hair, or a few of them."""
-    off = abs(c.claimed - c.found.value)
+    off = c.off
     gap = (
         f"claimed {number(c.claimed)} and numerical {number(c.found.value)} ± {c.found.radius:.1e}"
     )

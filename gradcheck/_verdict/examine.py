@@ -41,6 +41,7 @@ from gradcheck._claim.conduct import (
     overlooked,
 )
 from gradcheck._claim.kinks import find_kinks, too_many_kinks
+from gradcheck._claim.lost_digits import is_rounding
 from gradcheck._claim.problem import Problem, Violation
 from gradcheck._claim.resolution import BARELY, numerical_resolution, resolution
 from gradcheck._claim.settings import Settings
@@ -55,7 +56,7 @@ from gradcheck._report.report import Outcome, Report, WrongEntry
 from gradcheck._verdict import endings
 from gradcheck._verdict.accusation import accusation
 from gradcheck._verdict.endings import Verdict
-from gradcheck._verdict.entries import compare_every_entry
+from gradcheck._verdict.entries import EntryResult, compare_every_entry
 
 DIRECTIONS = 3
 _FEWEST_DIRECTIONS = 2  # an accusation needs as many
@@ -167,18 +168,13 @@ class Examination:
         return verdict
 
     def _full_verdict(self) -> Verdict:
-        problem, settings = self._problem, self._settings
+        problem = self._problem
         witnessed = self._begin()
-        result = compare_every_entry(
-            problem,
-            self._rtol,
-            settings.workers,
-            rng=self._rng,
-            required=self._required,
-            batch=settings.batch,
-        )
-        self._comparisons = list(result.columns)
+        result = self._every_entry()
         self._finish(witnessed)
+        if result.wrong and is_rounding(problem, self._disagreeing()):
+            self._allow_for_lost_digits()
+            result = self._every_entry()
         if result.wrong:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
                 self._try_random(np.ones(problem.inputs.layout.size, dtype=bool))
@@ -197,6 +193,18 @@ class Examination:
             return endings.constant(result.columns, result.resolution)
         return self._passing(endings.agreement_in_every_entry(result), witnessed)
 
+    def _every_entry(self) -> EntryResult:
+        result = compare_every_entry(
+            self._problem,
+            self._rtol,
+            self._settings.workers,
+            rng=self._rng,
+            required=self._required,
+            batch=self._settings.batch,
+        )
+        self._comparisons = list(result.columns)
+        return result
+
     def _fast_verdict(self) -> Verdict:
         witnessed = self._begin()
         support = np.ones(self._problem.inputs.layout.size, dtype=bool)
@@ -208,6 +216,8 @@ class Examination:
                 probe()
                 self._seek_confirmation(support)
         self._finish(witnessed)
+        if is_rounding(self._problem, self._disagreeing()):
+            self._allow_for_lost_digits()
         wrong = self._disagreeing()
         if len(wrong) >= 2 or any(c.label in _AT_KINKS for c in wrong):
             return self._failed()
@@ -300,6 +310,20 @@ class Examination:
         if found is None:
             return c
         return judged(self._problem, c.label, c.direction, c.cotangent, found, c.rtol)
+
+    def _allow_for_lost_digits(self) -> None:
+        """Judge again what is off by the rounding of a right formula, and say so."""
+        problem = self._problem
+        off = max(c.off for c in self._disagreeing())
+        self._notes.append(
+            f"the {problem.kind} loses digits to cancellation: it is off by up to {off:.1e}, which is no more than "
+            "the rounding of f's value explains, and scatters by as much when x moves a little"
+        )
+        problem.loses_digits = True
+        self._comparisons = [
+            judged(problem, c.label, c.direction, c.cotangent, c.found, c.rtol)
+            for c in self._comparisons
+        ]
 
     def _set_kinks_aside(self, support: Array) -> Sequence[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""
