@@ -105,13 +105,20 @@ def _search(
                 entries[position] = entry
             continue
         halves = [g for g in _halves(problem, along, group, rtol) if not g.comparison.agrees]
-        stack += sorted(halves, key=lambda g: g.comparison.excess)
+        stack += sorted(halves, key=lambda g: g.comparison.off)
     return entries, not stack
 
 
 def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:
-    """Measure the entries with the largest share of a failed comparison: for a mistake that is everywhere."""
+    """Measure the entries with the largest share of a failed comparison: for a mistake that is everywhere.
+
+    Of a claim of zeros no entry has a share; what is largest there is searched for.
+    """
     share = np.abs(problem.pullback(failed.cotangent) * failed.direction)
+    if not share.any():
+        limit = problem.calls.calls + _EVALUATIONS
+        found, _ = _search(problem, failed, rtol, _EXAMPLES, limit)
+        return Located(_worst_first(list(found.values())), complete=False)
     moving = np.flatnonzero(failed.direction)
     largest = moving[np.argsort(-share[moving], kind="stable")[:_CANDIDATES]]
     entries: list[WrongEntry] = []

@@ -353,7 +353,8 @@ def _count(number: int, noun: str) -> str:
 def _entry_table(r: Report) -> list[str]:
     rows = [["entry", "claimed", "numerical", "± radius", "claimed/numerical"]]
     for e in r.wrong_entries[:_SHOWN_ENTRIES]:
-        ratio = e.claimed / e.numerical if e.numerical else math.inf
+        # a zero claim has no sign of its own
+        ratio = e.claimed / e.numerical + 0.0 if e.numerical else math.inf
         rows.append(
             [
                 hessian_label(e) if r.kind in _SECOND else e.place,

@@ -159,3 +159,14 @@ def test_the_pair_of_a_vector_function() -> None:
     report = check(lambda x: np.sin(a @ x), x, jac=jac, rng=0)
     assert [(e.output, e.index) for e in report.wrong_entries] == [((31,), (44,))]
     assert report.evaluations <= 200
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_a_claim_of_zeros_large_entries_are_shown(seed: int) -> None:
+    """The first ones hardly matter."""
+    w = 4.0 ** -np.abs(np.arange(1000) - 700)
+    report = check(lambda x: np.sum(w * np.sin(x)), np.ones(1000), grad=lambda x: 0 * x, rng=seed)
+    assert 700 in found(report)
+    assert found(report) <= {698, 699, 700, 701, 702}
+    assert report.evaluations <= 150
+    assert "-0 " not in str(report)  # of nothing there is no sign
