@@ -23,7 +23,7 @@ from derivations.records import Evidence, Finding, Standing
 from derivations.rows import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import numpy.typing as npt
 
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 T = TypeVar("T")
-# One other rounding of the arguments may change nothing by accident, where two changes cancel.
-_ROUNDINGS = 4
+_ROUNDINGS = 4  # of all arguments: one may change nothing by accident, where two changes cancel
 _SMALLEST = mpmath.mpf(2) ** -1075  # half of the smallest positive float64
 
 
@@ -179,11 +178,7 @@ def _compare_at(
     derived = row.vjp(arguments, cotangent)
     claimed = pull_back(case, arguments, cotangent)
     value_conditioning = derivative_conditioning = 0.0
-    for _ in range(_ROUNDINGS):
-        other = tuple(
-            _rounded_otherwise(x, rng) if k in case.argnum_tuple else x
-            for k, x in enumerate(arguments)
-        )
+    for other in _other_roundings(case, arguments, rng):
         other_value = np.asarray(case.f(*other))
         other_claimed = pull_back(case, other, _rounded_otherwise(cotangent, rng))
         value_conditioning = max(value_conditioning, ulps(other_value, value))
@@ -200,6 +195,17 @@ def _compare_at(
         radii=_radii(case, arguments, cotangent, derived, rng),
         outcomes=dict(Counter(str(r.outcome) for r in reports)),
     )
+
+
+def _other_roundings(
+    case: Case, arguments: tuple[Array, ...], rng: np.random.Generator
+) -> Iterator[tuple[Array, ...]]:
+    """Yield the arguments with each differentiated one rounded otherwise alone, and then all of them."""
+    alone = [(k,) for k in case.argnum_tuple]
+    for moved in (*alone, *[case.argnum_tuple] * _ROUNDINGS):
+        yield tuple(
+            _rounded_otherwise(x, rng) if k in moved else x for k, x in enumerate(arguments)
+        )
 
 
 def _rounded_otherwise(x: Array, rng: np.random.Generator) -> Array:

@@ -217,3 +217,13 @@ def test_many_points(name) -> None:
         Plan(seed=int(np.random.default_rng().integers(2**31)), points=30, largest=400)
     ) as plan:
         assert confront.compare(name).problems == (), plan
+
+
+def test_roundings_that_cancel_are_not_all_there_are() -> None:
+    """Where p = q/e, log(p/q) + 1 is what rounding leaves, unless p and q are rounded alike."""
+    case = next(c for c in reference.CASES if c.name == "kl_divergence")
+    q = np.array([[0.5]])
+    arguments = (q / math.e, q)
+    for seed in range(40):
+        others = confront._other_roundings(case, arguments, np.random.default_rng(seed))
+        assert any((p / q != arguments[0] / arguments[1]).any() for p, q in others)
