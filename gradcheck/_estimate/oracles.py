@@ -37,7 +37,8 @@ _SCALES = (4, 9)
 # A derivative is a cubic to the last bit over this part of the scale on which it is analytic.
 _WIDE = 2.0**-7
 _NARROW = 2.0**-26  # many ulps of the argument
-# Over this part of x's own size it is a polynomial of this many coefficients to eight digits.
+# Over this part of x's own size, or of a scale that is finer, it is a polynomial of this many
+# coefficients to eight digits.
 _FAR_OFF, _FAR_OFF_PLACES, _FAR_OFF_COEFFICIENTS = 0.125, 19, 9
 _NEAR, _FAR = 5, 7  # places in the narrow and in the wide neighbourhood
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -158,10 +159,9 @@ def _scatter_of_stairs(c: Component, found: Found, scale: float) -> float:
     """
     if not _spans_stairs(c, found, scale, scale * _WIDE):
         return math.inf
-    if scale < _coarsest(c):
-        return 0.0  # the scatter next to x covers them
+    width = c.line.unit * _FAR_OFF if scale >= _coarsest(c) else scale * _FAR_OFF
     places = [math.fmod(j * _GOLDEN, 1.0) - 0.5 for j in range(1, _FAR_OFF_PLACES + 1)]
-    spread = _spread(c, c.line.unit * _FAR_OFF * np.array(places), _FAR_OFF_COEFFICIENTS)
+    spread = _spread(c, width * np.array(places), _FAR_OFF_COEFFICIENTS)
     return math.inf if spread is None else spread
 
 
@@ -306,14 +306,20 @@ def sixty_digits(c: Component, found: Found) -> _Opinion | None:
 
 
 def _is_precise_around(c: Component) -> bool:
-    """Whether no part of φ is computed in floats: their rounding would be seen in a sixth difference."""
+    """Whether no part of φ is computed in floats: their rounding would be seen in a sixth divided difference.
+
+    At places without a common step, since φ may climb by the same number of stairs at each step.
+    """
     import mpmath
 
-    w = mpmath.mpf(c.line.unit) * mpmath.mpf(2) ** -_ROUNDED
-    values = [_precise(c, j * w) for j in range(-3, 4)]
+    width = mpmath.mpf(c.line.unit) * mpmath.mpf(2) ** -_ROUNDED
+    places = [width * (j + j * _GOLDEN % 1.0) for j in range(-3, 4)]
+    values = [_precise(c, t) for t in places]
     if any(y is None for y in values):
         return False
-    sixth = sum((-1) ** j * math.comb(6, j) * y for j, y in enumerate(values))
+    weights = [1 / mpmath.fprod(t - other for other in places if other != t) for t in places]
+    # as large as one with a common step
+    sixth = math.comb(6, 3) * mpmath.fdot(weights, values) / max(map(abs, weights))
     return bool(abs(sixth) <= c.line.eps / _NOISY * max(map(abs, values)))
 
 

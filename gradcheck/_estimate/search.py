@@ -48,7 +48,12 @@ _SHORT_BASE = _USUAL_FINEST + 1 - SHORT
 _FINER = 3  # rungs that a glance goes down where the first three are too coarse for f
 _CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its bound
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
-_BEYOND = (2, 16, 128)  # times the step at which slopes break off
+_FURTHEST = 4.0  # part of x's own size
+_NEAREST = 3  # distances, of which one may be that of a kink
+_ALIKE = 2.5  # times another; of a root of x it would be 2.8
+_NARROW = BASE + 3 * STRIDE, BASE + 5 * STRIDE  # rungs
+_QUIET = 3  # distances in a row at which φ is not irregular: a stair may be wider than it seems
+_INNER = 64.0  # ulps
 _OFF_LADDER = 2.7  # rungs below a window, as the check rung is
 _CLOSEST = 31  # a rung that tells what is 1e-8 of x apart, _APART from one that should agree
 _APART = 4
@@ -320,6 +325,9 @@ def _best_window(c: Component, noise: float, goal: Goal) -> _Choice:
     """Choose the confirmed window of smallest radius, after a second look at the noise it stands on."""
     best = _smallest(c, noise, goal)
     if best is None:
+        stairs = _noise_of_narrow_stairs(c, noise)
+        if stairs and c.credible(stairs):
+            return _Choice(_smallest(c, stairs, goal), stairs)
         return _Choice(None, noise)
     # The finest rungs may be too quiet: inside one stair of a computation that rounds an
     # intermediate result, even the slope is smooth and wrong.  So the noise is looked at where it
@@ -329,9 +337,14 @@ def _best_window(c: Component, noise: float, goal: Goal) -> _Choice:
         step = best.tail.step
         there = max(noise, c.irregularity(step / 3, step))
         best = c.window(best.start, there) or best
-    louder, certain = _noise_beyond(c, best, there)
-    coarse = None if louder is None or not c.credible(louder) else _smallest(c, louder, goal)
-    if louder is None or coarse is None or coarse.start >= best.start:
+    beyond = _noise_beyond(c, best, there)
+    if beyond is None:
+        return _Choice(best, noise)
+    louder, certain = beyond
+    coarse = _smallest(c, louder, goal) if c.credible(louder) else None
+    if certain and _is_inner_rounding(c, louder):
+        return _Choice(coarse, louder)  # what is inside a stair of it is no derivative
+    if coarse is None or coarse.start >= best.start:
         return _Choice(best, noise)
     sharper = coarse.radius < best.radius
     conflict = abs(coarse.value - best.value) > coarse.radius + best.radius
@@ -342,21 +355,70 @@ def _best_window(c: Component, noise: float, goal: Goal) -> _Choice:
     return _Choice(best, noise)
 
 
-def _noise_beyond(c: Component, w: Window, noise: float) -> tuple[float | None, bool]:
-    """Return the noise at larger steps than a window's where that matters, and whether it is one for certain.
+class _Louder(NamedTuple):
+    """φ's noise on larger steps, and whether it is that of stairs for certain."""
 
-    It matters where slopes break off beyond the window, or where the window is of little use.  It
-    is certain where φ is irregular at two distances beyond the edge, one of which may still lie
-    inside the next stair: a kink or a jump is met once.
+    noise: float
+    certain: bool
+
+
+def _noise_beyond(c: Component, w: Window, noise: float) -> _Louder | None:
+    """Return the noise at larger steps than a window's; None where that doesn't matter.
+
+    It matters where slopes break off beyond the window, or where the window is of little use.
     """
     edge = _breaks_off(c, w, noise)
     if edge is not None:
-        seen = sorted(c.irregularity(k * edge, 3 * k * edge) for k in _BEYOND)
-        return max(noise, *seen), seen[-2] > 4 * noise
+        stairs, seen = _noise_of_stairs(c, 2 * edge, noise)
+        louder = stairs or sorted([0.0, 0.0, *seen[:_NEAREST]])[-2]
+        return _Louder(max(noise, louder), certain=louder > 4 * noise)
     if _useful(w):
-        return None, False
+        return None
     step = c.rung(BASE + WIDTH - 1).step
-    return max(noise, c.irregularity(step / 3, step)), False
+    return _Louder(max(noise, c.irregularity(step / 3, step)), certain=False)
+
+
+def _noise_of_stairs(c: Component, start: float, noise: float) -> tuple[float, list[float]]:
+    """Return φ's noise at ever larger distances, and its irregularity at each; zero where it shows none.
+
+    That of stairs is alike at two neighbouring distances, the nearest of which may still lie inside
+    one stair: a kink or a jump is met once, and curvature grows with the distance.
+    """
+    ordinary = _ordinary(c, noise)
+    seen: list[float] = []
+    while start <= c.line.unit / _FURTHEST and not _are_quiet(seen[-_QUIET:], ordinary):
+        seen.append(c.irregularity(start, 3 * start))
+        louder, quieter = max(seen[-2:]), min(seen[-2:])
+        if len(seen) > 1 and ordinary < louder <= _ALIKE * quieter:
+            return louder, seen
+        start *= 2.0**STRIDE
+    return 0.0, seen
+
+
+def _noise_of_narrow_stairs(c: Component, noise: float) -> float:
+    """Return the noise of stairs that are all narrower than some steps, so narrow that no window is smooth inside."""
+    wide, narrow = (math.ldexp(c.line.unit, -k) for k in _NARROW)
+    if c.irregularity(wide, 3 * wide) <= _ordinary(c, noise):
+        return 0.0
+    return _noise_of_stairs(c, narrow, noise)[0]
+
+
+def _are_quiet(seen: list[float], ordinary: float) -> bool:
+    return len(seen) == _QUIET and max(seen) <= ordinary
+
+
+def _ordinary(c: Component, noise: float) -> float:
+    return max(4 * noise, ORDINARY * c.base_noise())
+
+
+def _is_inner_rounding(c: Component, noise: float) -> bool:
+    """Whether φ's stairs are no more than the rounding of what it is where x is moved by its own size.
+
+    x·(1 − erf x) is next to nothing at x = 5, and has stairs of x·2⁻⁵³.
+    """
+    steps = [side * math.ldexp(c.line.unit, k) for k in range(-1, 3) for side in (1.0, -1.0)]
+    moved = [abs(float(c.line.value(t)[c.index]) - c.origin) for t in steps]
+    return noise <= _INNER * c.line.eps * max((m for m in moved if math.isfinite(m)), default=0.0)
 
 
 def _breaks_off(c: Component, w: Window, noise: float) -> float | None:
