@@ -8,7 +8,7 @@ are moderate (±20), wide (±740), confident rows and rows with a large common p
 that no digit is right.  For the vjp the unit is that of the terms that cancel.
 
 *Speed* is the ratio of our processor time, of all threads, to a peer's, in one process and in turn:
-the median of several runs.  Below 1 we are faster.  Peers get what they are best at: one fused
+the median over many rounds.  Below 1 we are faster.  Peers get what they are best at: one fused
 function where they have one, gradients by hand in NumPy and SciPy, by autograd in PyTorch and JAX.
 """
 
@@ -31,8 +31,9 @@ import reference
 
 Function = Callable[..., Any]
 Peers = dict[str, Function]
-REPEATS = 9
-SECONDS = 0.02  # of one measurement: calls are repeated until it takes that long
+SECONDS = 1.0  # of one comparison
+TURN = 0.001  # seconds of one turn: a call is repeated until it takes that long
+ROUNDS = 11  # at least
 NO_DIGITS = 2.0**52
 
 
@@ -381,31 +382,52 @@ def tasks(dtype: type) -> Iterable[tuple[str, str, tuple[np.ndarray, ...]]]:
 
 def speed(peers: dict[str, Peers]) -> None:
     own = ours()
+    keep_freed_memory()
     for dtype in (np.float64, np.float32):
         print_row(f"our time / theirs, {dtype.__name__}", ["ours [µs]", *peers])
         for label, name, arguments in tasks(dtype):
             functions = [own[name], *(p[name] for p in peers.values() if name in p)]
-            mine, *others = processor_times(functions, arguments)
+            mine, *others = compared(functions, arguments)
             ratios = iter(others)
-            cells = (f"{mine / next(ratios):.2f}" if name in p else "—" for p in peers.values())
+            cells = (f"{next(ratios):.2f}" if name in p else "—" for p in peers.values())
             print_row(label, [f"{mine * 1e6:.0f}", *cells])
 
 
-def processor_times(functions: list[Function], arguments: tuple[np.ndarray, ...]) -> list[float]:
-    """Return the median processor time of a call to each function; they take turns."""
-    counts = []
+def keep_freed_memory() -> None:
+    """Let the C library keep freed arrays for the next ones, as it does once a large one was freed.
+
+    Otherwise it depends on what ran before whether a result's pages are fetched from the system anew
+    in every call, which takes as long as a formula.
+    """
+    np.empty(31 * 2**20, np.uint8).fill(0)
+
+
+def compared(functions: list[Function], arguments: tuple[np.ndarray, ...]) -> list[float]:
+    """Return the processor time of a call to the first function, and its ratio to each other's.
+
+    In a round each function has a turn, in the opposite order every second time; ratios are those of
+    one round.  A machine that is slow for a while is then slow for all.
+    """
     with np.errstate(all="ignore"):
-        for f in functions:
-            f(*arguments)  # compiles and warms up
-            counts.append(max(1, round(SECONDS / max(once(f, arguments, 1), 1e-7))))
-        runs = [
-            [once(f, arguments, count) for f, count in zip(functions, counts, strict=True)]
-            for _ in range(REPEATS)
-        ]
-    return [median(times) for times in zip(*runs, strict=True)]
+        counts = [calls_in_a_turn(f, arguments) for f in functions]
+        turns = list(zip(functions, counts, strict=True))
+        rounds: list[list[float]] = []
+        end = time.process_time() + SECONDS
+        while len(rounds) < ROUNDS or time.process_time() < end:
+            step = -1 if len(rounds) % 2 else 1
+            rounds.append([once(f, arguments, count) for f, count in turns[::step]][::step])
+    mine = median(times[0] for times in rounds)
+    return [mine, *(median(t[0] / t[k] for t in rounds) for k in range(1, len(functions)))]
+
+
+def calls_in_a_turn(function: Function, arguments: tuple[np.ndarray, ...]) -> int:
+    function(*arguments)  # compiles
+    return max(1, round(TURN / max(median(once(function, arguments, 1) for _ in range(5)), 1e-7)))
 
 
 def once(function: Function, arguments: tuple[np.ndarray, ...], count: int) -> float:
+    """Return the processor time of a call, after one that fetches what the others have displaced."""
+    function(*arguments)
     start = time.process_time()
     for _ in range(count):
         function(*arguments)
