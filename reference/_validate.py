@@ -16,6 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Reduction = Literal["mean", "sum", "none"]
 
+_SIGNED, _UNSIGNED = np.dtype(np.intp), np.dtype(np.uintp)
 _REAL_HINTS = {
     "c": "take the real part if that is meant (x.real)",
     "b": "convert truth values explicitly (x.astype(float))",
@@ -65,15 +66,16 @@ def real(name: str, value: object) -> Array:
         If it is a ragged list.
     """
     array = as_array(name, value)
-    kind, itemsize = array.dtype.kind, array.dtype.itemsize
-    if kind == "f" and itemsize <= 8:
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    dtype = array.dtype
+    kind = dtype.kind
+    if kind == "f" and dtype.itemsize <= 8:
+        return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
     if kind in "iu":
         return array.astype(np.float64)
     hint = _REAL_HINTS.get(kind, "convert to numbers first")
     raise TypeError(
         f"{name} must hold real numbers (float16, float32, float64 or integers), "
-        f"got dtype {array.dtype}; {hint}"
+        f"got dtype {dtype}; {hint}"
     )
 
 
@@ -88,9 +90,9 @@ def axis_index(axis: object, array: Array, name: str) -> int:
         If the array has no such axis, or the axis is empty.
     """
     index = integer("axis", axis)
-    if array.ndim == 0:
-        raise ValueError(f"{name} must have at least one axis, got the scalar {array}")
     if not -array.ndim <= index < array.ndim:
+        if array.ndim == 0:
+            raise ValueError(f"{name} must have at least one axis, got the scalar {array}")
         raise ValueError(
             f"axis {index} is out of range: {name} has shape {array.shape}, "
             f"so axis may be {-array.ndim} … {array.ndim - 1}"
@@ -106,6 +108,8 @@ def axis_index(axis: object, array: Array, name: str) -> int:
 
 def integer(name: str, value: Any) -> int:
     """Return `value` if it is one integer, else raise ``TypeError``."""
+    if type(value) is int:
+        return value
     wrong = TypeError(f"{name} must be one integer, got {value!r}")
     if isinstance(value, bool | np.bool_):
         raise wrong
@@ -326,17 +330,17 @@ def refuse(name: str, array: Array, wrong: Array, rule: str) -> None:
 
 
 def _class_indices(name: str, array: Array, z: Array, axis: int) -> Array:
-    classes = z.shape[axis]
-    expected = z.shape[:axis] + z.shape[axis + 1 :]
+    shape = z.shape
+    classes, expected = shape[axis], shape[:axis] + shape[axis + 1 :]
     if array.shape != expected:
-        hint = f"; convert one-hot labels with {name}.astype(float)" * (array.shape == z.shape)
+        hint = f"; convert one-hot labels with {name}.astype(float)" * (array.shape == shape)
         raise ValueError(
             f"{name} of dtype {array.dtype} are class indices and must have the shape {expected} "
-            f"({z.shape} without axis {axis}), got {array.shape}{hint}"
+            f"({shape} without axis {axis}), got {array.shape}{hint}"
         )
-    labels = array.astype(np.intp, copy=False)
-    beyond = labels.view(np.uintp) >= np.array(classes, np.uintp)  # negative ones look huge
-    if np.count_nonzero(beyond):
+    labels = array.astype(_SIGNED, copy=False)
+    unsigned = labels.view(_UNSIGNED)  # negative ones look huge
+    if unsigned.size and unsigned.item(unsigned.argmax()) >= classes:
         wrong = (array < 0) | (array >= classes)
         refuse(name, array, wrong, f"must be class indices 0 … {classes - 1} for {classes} classes")
     return labels
