@@ -150,7 +150,7 @@ def to_rows(array: Array, axis: int) -> Array:
 def from_rows(rows: Array, shape: tuple[int, ...], axis: int) -> Array:
     """Undo `to_rows` for an array of the given shape."""
     if axis == len(shape) - 1:
-        return rows.reshape(shape)
+        return rows if rows.shape == shape else rows.reshape(shape)
     moved = (*shape[:axis], *shape[axis + 1 :], shape[axis])
     return np.moveaxis(rows.reshape(moved), -1, axis)
 

@@ -31,10 +31,9 @@ from reference._validate import Array
 _WINDOW = 340.0  # exp(±340) and the ratio of two such numbers are normal in float64
 _LOWEST_TOP = -30.0  # e^-30 and larger: products with the terms have room below
 _SHORT = 1024  # entries of a row
-# Sums of terms, as arrays, which NumPy would make of them in every comparison.
-_ZERO = np.array(0.0)
-_LEAST, _MOST = np.array(0.5), np.array(2.0**28)  # the logarithms are −0.7 and 19.4
-_HUGE, _TINY = np.array(2.0**490), np.array(2.0**-900)
+_LEAST, _MOST = 0.5, 2.0**28  # sums of terms: the logarithms are −0.7 and 19.4
+_HUGE, _TINY = 2.0**490, 2.0**-900
+_ZERO = np.array(0.0)  # as an array, which NumPy would make of it in every call
 _HEAVY = 16.0  # a part of that weight, 1/16 of the whole, is a good one to take the centre from
 _LIFT = 300.0  # terms down to 2^-1074 of the largest stay normal, products have room above
 
@@ -162,7 +161,7 @@ def _to_be_shifted(rest: Array, total: Array) -> Any:
 
 def _taken_out(terms: Array, places: Array) -> Any:
     """Return the entries at these places among all, and leave zero there."""
-    entries = terms.reshape(-1)
+    entries = terms.ravel()
     own = entries[places]
     entries[places] = _ZERO
     return own
@@ -210,7 +209,7 @@ def row_sums(terms: Array, apart: Array) -> RowSums:
     places = entries_at(apart, terms.shape[1])
     own = _taken_out(terms, places)
     rest = total(terms)
-    terms.reshape(-1)[places] = own
+    terms.ravel()[places] = own
     own = own[:, None]
     return RowSums(terms=terms, apart=apart, own=own, rest=rest, total=rest + own)
 
@@ -256,10 +255,10 @@ def _quick_sum(terms: Array) -> Any:
 
 def _usual(rest: Array, total: Array) -> bool:
     """Whether sums need no closer look.  Symbols get one: it holds for numbers of any size."""
-    if rest.dtype == object:
+    if rest.dtype == object or not rest.size:
         return False
-    large = np.count_nonzero(rest >= _LEAST)
-    return bool(large == len(rest) == np.count_nonzero(total <= _MOST))
+    # The place of an extreme entry, or of NaN, takes NumPy a fifth of the time of the entry itself.
+    return bool(rest.item(rest.argmin()) >= _LEAST and total.item(total.argmax()) <= _MOST)
 
 
 def _improve(sums: Array, terms: Array) -> None:
@@ -327,7 +326,7 @@ def _row_starts(rows: int, n: int) -> Array:
 
 def at(values: Array, columns: Array) -> Any:
     """Return each row's entry in its own column, with shape (r, 1)."""
-    return values[_row_starts(len(values), 1), columns][:, None]
+    return values.ravel()[entries_at(columns, values.shape[1])][:, None]
 
 
 def _without(terms: Array, apart: Array) -> Iterator[Array]:

@@ -276,8 +276,7 @@ def softmax_cross_entropy_with_grad(
         )
     rows = to_rows(z, axis)
     samples = sample_count(len(rows), reduction_name(reduction))
-    # an array, which NumPy would make of it
-    divisor = np.array(samples if reduction == "mean" else 1, dtype=np.float64)
+    divisor = float(samples if reduction == "mean" else 1)
     losses: list[Array] = []
 
     def formula(z: Array, labels: Array, out: Array) -> None:
@@ -366,11 +365,11 @@ def _far_loss(z: Array, labels: Array) -> Any:
     return ((at(z, top) - at(z, labels)) + softmax_sums(z, top).log_excess)[:, 0]
 
 
-def _index_gradient(sums: RestSums, samples: int | Array) -> Any:
+def _index_gradient(sums: RestSums, samples: float) -> Any:
     # p, but at the target −R/S, the share of the others: the digits of p − 1 are lost for p near 1.
     # The mean over the samples divides once.
     gradient = sums.terms
-    gradient.reshape(-1)[sums.places] = -sums.rest
+    gradient.ravel()[sums.places] = -sums.rest
     gradient /= (sums.total * samples)[:, None]
     return gradient
 

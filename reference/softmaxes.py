@@ -449,10 +449,9 @@ def _softmax_vjp(z: Array, v: Array, out: Array | None = None) -> Any:
 def _log_softmax(z: Array, out: Array | None = None) -> Any:
     # Two terms, neither of them positive.  The first is exactly zero at the largest entry, so that
     # its log-probability keeps every digit however close to zero it is.
-    top = z.argmax(axis=1)
-    log_excess = rest_sums(z, top, out).log_excess
-    y = np.subtract(z, at(z, top), out=out)
-    y -= log_excess[:, None]
+    sums = rest_sums(z, z.argmax(axis=1), out)
+    y = np.subtract(z, z.ravel()[sums.places][:, None], out=out)
+    y -= sums.log_excess[:, None]
     return y
 
 
