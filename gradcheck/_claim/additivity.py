@@ -27,7 +27,9 @@ from gradcheck._estimate.ladder import CHECK
 from gradcheck._report.report import WrongEntry
 
 _SPLITS = 4  # of six evaluations each: of a median of three most of them show it
-_FINER = 4.0  # rungs, at which what stays is looked for
+# Rungs, at which what stays is looked for: the entries of a matrix that is next to singular may have
+# to move by far less than their sizes, for f to be anything like linear.
+_FINER = (4.0, 12.0)
 _STAYS = 0.5  # part of itself
 _MATTERS = 0.1  # part of what a claim is off by
 
@@ -84,9 +86,12 @@ def _defect(problem: Problem, moves: Array, first: Array, outputs: Array) -> flo
     coarse = _split(problem, moves, first, outputs, CHECK)
     if coarse is None or not coarse.defect.any():
         return 0.0
-    fine = _split(problem, moves, first, outputs, CHECK + _FINER)
-    assert fine is not None  # the same parts move
-    return float(np.max(fine.defect, where=fine.defect >= _STAYS * coarse.defect, initial=0.0))
+    stays = coarse.defect
+    for finer in _FINER:
+        fine = _split(problem, moves, first, outputs, CHECK + finer)
+        assert fine is not None  # the same parts move
+        stays = np.where(fine.defect >= _STAYS * coarse.defect, fine.defect, 0.0) * (stays > 0)
+    return float(np.max(stays, initial=0.0))
 
 
 class _Split(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcheck._case.domain import Array
 from gradcheck._case.tree import equal_numbers
-from gradcheck._claim.compare import GOAL, Comparison, judged
+from gradcheck._claim.compare import GOAL, Comparison, compare, judged
 from gradcheck._claim.problem import Problem
 from gradcheck._diagnosis.locate import Located
 from gradcheck._diagnosis.offsets import added_inside
@@ -28,6 +28,8 @@ from gradcheck._report.report import Diagnosis, WrongEntry
 
 _LARGEST_SIMPLE = 64
 _PLAIN = 4
+_CLOSE = 1e-6
+_MOST_DOUBT = 0.02
 _OWN = 3  # up to it a factor is as likely one of its own as the length of an axis
 _ROW = 3  # fewer entries are in one row often enough by chance, unless they are all of it
 _MANY = 6  # entries of a search that was cut off, to say something of all of them
@@ -48,7 +50,7 @@ def diagnose_throughout(
         if all(_explains(c, value, rtol) for c, value in zip(usable, corrected, strict=True)):
             return diagnosis
     named = right_where_symmetric(problem, usable, rtol, 1 / _GROSS)
-    return named or _ignored_argument(problem, usable)
+    return named or _ignored_argument(problem, usable[0], rtol)
 
 
 def _explains(c: Comparison, value: float, rtol: float) -> bool:
@@ -64,8 +66,8 @@ def _hypotheses(
     if not any(claimed):
         yield Diagnosis("zero", "the claimed derivative is zero"), [c.found.value for c in usable]
         return
-    factor = _common_factor(usable)
-    diagnosis = None if factor is None else _factor_diagnosis(problem, factor)
+    factor, doubt = _common_factor(usable)
+    diagnosis = None if factor is None else _factor_diagnosis(problem, usable[0], factor, doubt)
     if factor is not None and diagnosis is not None:
         yield diagnosis, [v / factor for v in claimed]
     if problem.kind not in ("grad", "jac", "vjp"):
@@ -100,7 +102,7 @@ def _factors_of_one_argument(
         simple = _simple_ratio(factor)
         name = f"argument {slot.argument}{slot.path}"
         values = [c.claimed + s * (1 / factor - 1) for c, s in zip(usable, shares, strict=True)]
-        if abs(factor + 1) < 1e-6:
+        if abs(factor + 1) < _CLOSE:
             yield Diagnosis("sign", f"the sign of the gradient of {name} is flipped"), values
         elif simple is not None and (slot.stop - slot.start > 1 or _is_plain(simple)):
             yield Diagnosis("factor", f"claimed = {simple} × numerical in {name} alone"), values
@@ -118,12 +120,12 @@ def _is_square(problem: Problem) -> bool:
     return inputs.slots[0].shape == outputs.slots[0].shape and inputs.size == outputs.size
 
 
-def _common_factor(usable: Sequence[Comparison]) -> float | None:
-    """Return the ratio claimed/numerical, where it is the same along every direction."""
+def _common_factor(usable: Sequence[Comparison]) -> tuple[float | None, float]:
+    """Return the ratio claimed/numerical where it is the same along every direction, and its relative doubt."""
     best = max(usable, key=lambda c: abs(c.found.value) / (c.allowed or 5e-324))
     if abs(best.found.value) <= _GROSS * best.allowed:
-        return None  # a multiple of nothing
-    return _quotient(best.claimed, best.found.value)
+        return None, 0.0  # a multiple of nothing
+    return _quotient(best.claimed, best.found.value), best.found.radius / abs(best.found.value)
 
 
 def _quotient(a: float, b: float) -> float | None:
@@ -132,14 +134,17 @@ def _quotient(a: float, b: float) -> float | None:
     return quotient if quotient and math.isfinite(quotient) else None
 
 
-def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:
-    if abs(factor + 1) < 1e-6:
+def _factor_diagnosis(
+    problem: Problem, c: Comparison, factor: float, doubt: float
+) -> Diagnosis | None:
+    if abs(factor + 1) < max(_CLOSE, doubt):
         return Diagnosis("sign", "the sign is flipped (claimed = −1 × numerical)")
-    simple = _simple_ratio(factor)
-    if problem.inputs.layout.size == 1 and not _is_plain(simple):
+    simple = _simple_ratio(factor, doubt)
+    if _is_of_one_entry(problem, c) and not _is_plain(simple):
         return None  # one entry is always some multiple of what it should be
     if simple is None:
-        return Diagnosis("factor", f"claimed = {factor:.8g} × numerical, everywhere")
+        known = f"{factor:.{_digits(doubt)}g}"
+        return Diagnosis("factor", f"claimed = {known} × numerical, everywhere")
     what = f"claimed = {simple} × numerical, everywhere"
     size = simple.numerator if simple.denominator == 1 else simple.denominator
     axes = _summed_axis(problem, size) if size > 1 else ""
@@ -154,8 +159,24 @@ def _factor_diagnosis(problem: Problem, factor: float) -> Diagnosis | None:
     return Diagnosis("factor", what)
 
 
-def _simple_ratio(factor: float) -> Fraction | None:
-    """Recognise p/q with small p or q: within 1e-6, which by chance happens to one number in thousands."""
+def _is_of_one_entry(problem: Problem, c: Comparison) -> bool:
+    """Whether a directional derivative comes from one entry alone."""
+    if problem.inputs.layout.size == 1 or problem.kind == "jvp":
+        return problem.inputs.layout.size == 1
+    share = np.abs(problem.pullback(c.cotangent) * c.direction)
+    return bool(np.count_nonzero(share > _CLOSE * share.max()) == 1)
+
+
+def _digits(doubt: float) -> int:
+    """Return how many digits of a number are known."""
+    return min(8, max(2, math.floor(-math.log10(doubt)))) if doubt else 8
+
+
+def _simple_ratio(factor: float, doubt: float = 0.0) -> Fraction | None:
+    """Recognise p/q with small p or q: within 1e-6, which by chance happens to one number in thousands.
+
+    A factor that isn't known as well may be one of the plainest.
+    """
     if not 1 / _MOST_COUNTED <= abs(factor) <= _MOST_COUNTED:
         return None
     for q in range(1, _LARGEST_SIMPLE + 1):
@@ -163,14 +184,16 @@ def _simple_ratio(factor: float) -> Fraction | None:
         if (
             p
             and p != q
-            and abs(factor * q / p - 1) < 1e-6
+            and abs(factor * q / p - 1) < _CLOSE
             and (abs(p) <= _LARGEST_SIMPLE or q == 1)
         ):
             return Fraction(p, q)
     whole = round(1 / factor)
-    if whole not in (0, 1) and abs(whole * factor - 1) < 1e-6:
+    if whole not in (0, 1) and abs(whole * factor - 1) < _CLOSE:
         return Fraction(1, whole)
-    return None
+    plain = Fraction(factor).limit_denominator(_PLAIN)
+    is_near = abs(plain - Fraction(factor)) <= min(doubt, _MOST_DOUBT) * abs(factor)
+    return plain if is_near and plain != 1 and _is_plain(plain) else None
 
 
 def _is_plain(ratio: Fraction | None) -> bool:
@@ -189,18 +212,22 @@ def _summed_axis(problem: Problem, size: int) -> str:
     return ""
 
 
-def _ignored_argument(problem: Problem, usable: Sequence[Comparison]) -> Diagnosis | None:
-    """One argument's gradient is all zero while the others aren't."""
-    if problem.kind not in ("grad", "jac", "vjp") or len(problem.inputs.layout.slots) < 2:
+def _ignored_argument(problem: Problem, failed: Comparison, rtol: float) -> Diagnosis | None:
+    """One argument's gradient is all zero, while the others aren't and f depends on it."""
+    slots = problem.inputs.layout.slots
+    if problem.kind not in ("grad", "jac", "vjp") or len(slots) < 2:
         return None
-    g = problem.pullback(usable[0].cotangent)
-    zero = [s for s in problem.inputs.layout.slots if not np.any(g[s.start : s.stop])]
-    if len(zero) == 1 and np.any(g):
-        return Diagnosis(
-            "argument",
-            f"the gradient of argument {zero[0].argument}{zero[0].path} is missing (zero)",
-        )
-    return None
+    g = problem.pullback(failed.cotangent)
+    zero = [s for s in slots if not np.any(g[s.start : s.stop])]
+    if len(zero) != 1 or not np.any(g):
+        return None
+    alone = np.zeros_like(failed.direction)
+    alone[zero[0].start : zero[0].stop] = failed.direction[zero[0].start : zero[0].stop]
+    alone = problem.inputs.tangent(alone)
+    if not alone.any() or compare(problem, "argument", alone, failed.cotangent, rtol).agrees:
+        return None
+    name = f"argument {zero[0].argument}{zero[0].path}"
+    return Diagnosis("argument", f"the gradient of {name} is missing (zero)")
 
 
 def diagnose_entries(
@@ -233,7 +260,11 @@ def diagnose_entries(
         return None
     places = {problem.place(e)[1] for e in entries}  # each may be wrong in several outputs
     if len(places) == 1 and problem.inputs.layout.size > 1:
-        return Diagnosis("entry", f"a single wrong entry, {entries[0].label}; the others agree")
+        label = entries[0].label
+        text = f"a single wrong entry, {label}; the others agree"
+        if problem.outputs.size > 1:
+            text = f"wrong is what depends on a single entry of x, {label}; the rest agrees"
+        return Diagnosis("entry", text)
     rows = {(e.argument, e.path, e.index[0]) for e in entries if len(e.index) > 1}
     if len(rows) == 1 and all(len(e.index) > 1 for e in entries):
         argument, path, row = rows.pop()

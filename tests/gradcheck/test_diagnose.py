@@ -465,3 +465,93 @@ def test_other_small_errors_are_no_epsilon(f: Any, grad: Any) -> None:
         report = check(f, P, grad=grad, mode=mode, rng=0)
         assert report.outcome is Outcome.FAIL
         assert report.diagnosis is None or report.diagnosis.kind != "epsilon", str(report)
+
+
+# -- names that were wrong once --------------------------------------------------------------------
+
+
+def test_an_argument_that_f_does_not_depend_on_is_not_missing() -> None:
+    """Where q = 0 and all keys are alike the gradient of the keys vanishes; that of q is wrong."""
+    weights = np.random.default_rng(91).standard_normal((6, 6))
+
+    def probabilities(q: np.ndarray, k: np.ndarray) -> np.ndarray:
+        e = np.exp(q @ k.T)
+        return e / e.sum(axis=1, keepdims=True)
+
+    def grad(q: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ds = weights * probabilities(q, k)  # without the centre of softmax
+        return ds @ k, ds.T @ q
+
+    at = np.zeros((6, 3)), np.ones((6, 3))
+    for seed in range(3):
+        report = check(lambda q, k: np.sum(weights * probabilities(q, k)), at, grad=grad, rng=seed)
+        assert report.outcome is Outcome.FAIL
+        assert report.diagnosis is None or report.diagnosis.kind != "argument", str(report)
+
+
+def test_an_argument_that_is_missing_is_named() -> None:
+    report = check(
+        lambda a, b: np.sum(np.sin(a)) + np.sum(b**3),
+        PAIR,
+        grad=lambda a, b: (np.cos(a), 0 * b),
+        rng=0,
+    )
+    assert report.diagnosis is not None
+    assert report.diagnosis.sentence == "the gradient of argument 1 is missing (zero)"
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_column_is_no_single_entry(mode: Any) -> None:
+    a = np.arange(1.0, 13.0).reshape(4, 3)
+    x = np.array([1.0, 2.0, 3.0])
+    report = check(lambda x: a @ x, x, jac=lambda x: a * [1, 1, 0.5], mode=mode, rng=0)
+    assert report.diagnosis is not None
+    assert report.diagnosis.sentence.startswith("wrong is what depends on a single entry of x, x0[2]")
+
+
+def rounded(x: np.ndarray) -> float:
+    """A loss that was printed and read again."""
+    return float(f"{np.sum(np.sin(x) * np.arange(1, 7)):.5g}")
+
+
+def test_a_sign_is_a_sign_however_noisy_f_is() -> None:
+    x = np.linspace(0.3, 1.2, 6)
+    names = []
+    for seed in range(5):
+        report = check(rounded, x, grad=lambda x: -np.cos(x) * np.arange(1, 7), rng=seed)
+        names.append(report.diagnosis and report.diagnosis.kind)
+    assert set(names) <= {"sign", None}
+    assert names.count("sign") >= 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_factor_has_no_more_digits_than_are_known(seed: int) -> None:
+    def noisy(x: np.ndarray) -> float:
+        bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
+        return float(np.sum(np.sin(x))) + 1e-8 * (int.from_bytes(bits) / 2**63 - 1)
+
+    report = check(noisy, X, grad=lambda x: 2.71828 * np.cos(x), rng=seed)
+    assert report.diagnosis is not None
+    known = report.diagnosis.sentence.split()[2]
+    assert float(known) == pytest.approx(2.71828, rel=1e-2)
+    assert len(known) <= 7, report.diagnosis.sentence
+    half = check(noisy, X, grad=lambda x: 0.5 * np.cos(x), rng=seed)
+    assert half.diagnosis is not None
+    assert half.diagnosis.sentence == "claimed = 1/2 × numerical, everywhere"
+
+
+def test_one_entry_is_not_everywhere() -> None:
+    """At its own mean the normal likelihood has a slope in the deviation alone."""
+    data = np.random.default_rng(0).standard_normal(30)
+
+    def nll(mean: Any, deviation: Any) -> Any:
+        return np.sum(0.5 * ((data - mean) / deviation) ** 2 + np.log(deviation))
+
+    def grad(mean: Any, deviation: Any) -> tuple[Any, Any]:
+        residuals = data - mean
+        slope = -np.sum(residuals**2) / deviation**3 + 2.3 * data.size / deviation
+        return np.sum(-residuals / deviation**2), slope
+
+    report = check(nll, (data.mean(), 1.3), grad=grad, rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert report.diagnosis is None or "everywhere" not in report.diagnosis.sentence

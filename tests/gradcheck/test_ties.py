@@ -289,3 +289,20 @@ def test_ties_excuse_nothing_where_slopes_vanish(name: str, mode: Mode) -> None:
     for seed in range(5):
         report = check(f, x, grad=grad, mode=mode, rng=seed)
         assert report.outcome is Outcome.FAIL, str(report)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_entries_of_a_stiff_function_are_no_ties(seed: int) -> None:
+    """A matrix that is next to singular: f bends at far smaller steps than its entries' sizes."""
+    t = np.linspace(0, 1, 12)
+    covariance = np.exp(-0.5 * (t[:, None] - t) ** 2 / 0.1) + 1e-6 * np.eye(12)
+
+    def grad(c: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a = np.linalg.solve(c, y)
+        return -np.outer(a, a), -2 * a  # the sign of the second is wrong
+
+    at = covariance, np.ones(12)
+    report = check(lambda c, y: y @ np.linalg.solve(c, y), at, grad=grad, rng=seed)
+    assert report.outcome is Outcome.FAIL, str(report)
+    assert report.diagnosis is not None
+    assert report.diagnosis.sentence == "the sign of the gradient of argument 1 is flipped"
