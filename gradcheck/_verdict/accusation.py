@@ -26,7 +26,7 @@ _HAIR = 1e-8  # of its size: a mistake is seldom so small, and f seldom so smoot
 def accusation(
     problem: Problem,
     comparisons: Sequence[Comparison],
-    known: tuple[WrongEntry, ...],
+    known: Located | None,
     *,
     rtol: float,
     resolution: float,
@@ -39,8 +39,8 @@ def accusation(
         f and the claim.
     comparisons : sequence of Comparison
         All of them; some disagree, unless wrong entries are known.
-    known : tuple of WrongEntry
-        Entries that are wrong for certain, worst first.
+    known : Located or None
+        Entries that are wrong for certain, if they have been looked for already.
     rtol : float
         Relative error of the claim that is tolerated.
     resolution : float
@@ -57,8 +57,8 @@ def accusation(
         if abs(movement) >= _NOT_ROUNDING * abs(flat[0].claimed):
             return endings.rounded_flat(flat[0], movement)
     diagnosis = diagnose_throughout(problem, comparisons, rtol)
-    located = Located(known, complete=True)
-    if not known and worst is not None:
+    located = known or Located((), complete=True)
+    if known is None and worst is not None:
         # a mistake that is everywhere needs a few examples, not a search
         search = locate if diagnosis is None or problem.kind == "jvp" else examples
         alone = [c for c in wrong if c.label == worst.label == "kink"]

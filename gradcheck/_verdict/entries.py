@@ -75,6 +75,9 @@ _TRUNCATION_SHARE = 4.0  # of a pair's radius, rounding is this many times the t
 _FAR_STEP = 0.5
 _BENT = 2.0**-8  # a bend of this part of a slope may be a kink's
 _SUSPECTS = 64  # entries that are searched first where a direction disagrees and no pair does
+# Where pairs are plainly off, times what is allowed, in more entries than a search is worth in each,
+# so many are searched; if half of them are wrong that will do.
+_PLAINLY, _MANY, _FOREMOST = 4.0, 256, 128
 _AT_A_TIME = 256  # columns
 _SHOWN = 8
 _MOST_TOGETHER = 64  # entries at a kink that are looked at together
@@ -102,6 +105,8 @@ class EntryResult:
         What most of the unresolved ones suffer from, in the estimator's words.
     at_kinks : tuple of ndarray
         The first inputs at which some output has a kink, each as a direction.
+    complete : bool
+        Whether all entries were looked at, and not only enough of those that are wrong.
     """
 
     total: int
@@ -115,6 +120,7 @@ class EntryResult:
     columns: tuple[Comparison, ...]
     why: str
     at_kinks: tuple[Array, ...]
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +220,18 @@ class _Entries:
         settled &= self._yardstick.shows(radius)
         settled &= ~self._moves_further_off(settled, scales.noise)
         by_pairs = self._yardstick.seen_by_pairs(settled, radius, missed)
+        excess = np.nan_to_num(np.abs(pairs.slope - self._claimed) / allowed)
+        if np.count_nonzero(~settled & (excess > _PLAINLY)) > _MANY:
+            foremost = _largest(np.where(settled, 0.0, excess), _FOREMOST)
+            result = self._searched(foremost, by_pairs, scales.comparison)
+            if len(result.wrong) >= _FOREMOST / 2:
+                return replace(result, complete=False)
         result = self._searched(~settled, by_pairs, scales.comparison)
         at_a_kink = result.at_kinks and scales.comparison.found.interval is not None
         if result.wrong or scales.comparison.agrees or at_a_kink:
             return result
         # the claim is wrong by less than pairs see
-        excess = np.nan_to_num(np.abs(pairs.slope - self._claimed) / allowed)
-        first = excess >= np.sort(excess, axis=None)[-_SUSPECTS:][0]
-        result = self._searched(first, by_pairs, scales.comparison)
+        result = self._searched(_largest(excess, _SUSPECTS), by_pairs, scales.comparison)
         if result.wrong:
             return result
         return self._searched(np.full_like(settled, True), Seen(), scales.comparison)
@@ -492,6 +502,11 @@ class _Entries:
             radius=c.found.radius / size,
             part=problem.inputs.layout.part(i),
         )
+
+
+def _largest(a: Values, count: int) -> Mask:
+    """Say which entries are as large as the so-manieth."""
+    return np.asarray(a >= np.sort(a, axis=None)[-count:][0])
 
 
 def _walk(line: Line, rows: Indices) -> None:

@@ -47,12 +47,13 @@ from gradcheck._claim.resolution import BARELY, numerical_resolution, resolution
 from gradcheck._claim.settings import Settings
 from gradcheck._claim.sizes import disagreement_from_afar, unlike_sizes
 from gradcheck._claim.ties import TOGETHER, disagreement_of_ties
+from gradcheck._diagnosis.locate import Located
 from gradcheck._estimate.directions import MISS_PROBABILITY, signed
 from gradcheck._estimate.ladder import NOISE_CONFIDENCE, Component
 from gradcheck._estimate.line import quiet
 from gradcheck._estimate.search import Goal, first_glance, glance, one_pair, outgrown
 from gradcheck._estimate.singular import Found
-from gradcheck._report.report import Outcome, Report, WrongEntry
+from gradcheck._report.report import Outcome, Report
 from gradcheck._verdict import endings
 from gradcheck._verdict.accusation import accusation
 from gradcheck._verdict.endings import Verdict
@@ -178,7 +179,8 @@ class Examination:
         if result.wrong:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
                 self._try_random(np.ones(problem.inputs.layout.size, dtype=bool))
-            return replace(self._failed(result.wrong), resolution=result.resolution)
+            known = Located(result.wrong, result.complete)
+            return replace(self._failed(known), resolution=result.resolution)
         if result.at_kinks:  # the random direction moved them all, which says nothing by itself
             self._comparisons = [c for c in self._comparisons if c.found.interval is None]
             self._try_kinks_together(result.at_kinks)
@@ -410,7 +412,7 @@ class Examination:
 
     # -- the verdict -----------------------------------------------------------------------------
 
-    def _failed(self, known: tuple[WrongEntry, ...] = ()) -> Verdict:
+    def _failed(self, known: Located | None = None) -> Verdict:
         at = self._problem, self._comparisons, known
         return accusation(*at, rtol=self._rtol, resolution=self._resolution())
 

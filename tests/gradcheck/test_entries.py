@@ -584,3 +584,40 @@ def test_a_constant_function_is_called_that() -> None:
     for f in (lambda x: 3.0, lambda x: np.sum(x) * 0.0):
         report = check(f, np.ones(3), grad=lambda x: np.zeros(3), mode="full", rng=0)
         assert (report.outcome, report.reason) == (Outcome.PASS, Reason.CONSTANT), str(report)
+
+
+# -- many wrong entries ----------------------------------------------------------------------------
+
+
+def normalised(x: np.ndarray) -> Any:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+
+
+def test_of_many_wrong_entries_enough_are_looked_at() -> None:
+    """Each takes some ten evaluations, and it is the same mistake."""
+    x, w = np.random.default_rng(0).standard_normal((2, 32, 20))
+
+    def without_the_variance(x: np.ndarray) -> Any:
+        deviation = np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+        return (w - w.mean(axis=-1, keepdims=True)) / deviation
+
+    report = check(
+        lambda x: np.sum(w * normalised(x)), x, grad=without_the_variance, mode="full", rng=0
+    )
+    assert report.outcome is Outcome.FAIL
+    assert "(at least 128 wrong entries)" in report.message
+    assert report.evaluations <= 2 * x.size + 12 * 128 + 60
+
+
+def test_many_wrong_entries_that_are_few_enough_are_counted() -> None:
+    x = np.random.default_rng(0).standard_normal(500)
+    wrong = np.arange(500) % 2 == 0
+    report = check(
+        lambda x: np.sum(np.sin(x)),
+        x,
+        grad=lambda x: np.where(wrong, 0.9, 1.0) * np.cos(x),
+        mode="full",
+        rng=0,
+    )
+    assert "(250 wrong entries)" in report.message
