@@ -20,6 +20,7 @@ from gradcheck._case.options import is_number, is_whole
 
 Array = npt.NDArray[Any]
 Sizes = Mapping[str, int]
+_PART = 8192  # numbers
 
 
 @runtime_checkable
@@ -147,9 +148,18 @@ class Interval:
         """Distance to the nearest end backward and forward, in multiples of `direction`."""
         if math.isinf(self.low) and math.isinf(self.high):
             return math.inf, math.inf
+        at, along = np.ravel(x), np.ravel(direction)
+        backward = forward = math.inf
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            to_low = (x - self.low) / np.abs(direction)
-            to_high = (self.high - x) / np.abs(direction)
+            # in parts that stay in the cache, of an x that may be large
+            for k in range(0, at.size, _PART):
+                back, ahead = self._reach_of(at[k : k + _PART], along[k : k + _PART])
+                backward, forward = min(backward, back), min(forward, ahead)
+        return backward, forward
+
+    def _reach_of(self, x: Array, direction: Array) -> tuple[float, float]:
+        length = np.abs(direction)
+        to_low, to_high = (x - self.low) / length, (self.high - x) / length
         moving = direction != 0
         up = direction > 0
         forward = np.where(up, to_high, to_low)[moving]

@@ -165,7 +165,7 @@ class Inputs:
         """Return the arguments at x + t·d for a complex or an mpmath number t."""
         moves = zip(self.point, self.layout.split(direction), strict=True)
         if isinstance(t, complex):
-            return self._with([x + t * d for x, d in moves])
+            return self._with([_complex_step(x, d, t) for x, d in moves])
         exact = type(t)  # mpf: floats become it without rounding
         lift = np.frompyfunc(lambda a, b: exact(a) + t * exact(b), 2, 1)
         return self._with([np.asarray(lift(x, d), dtype=object) for x, d in moves])
@@ -295,7 +295,16 @@ class Inputs:
         """Return log₂ of the t at which the last of the entries that move most has moved by its size."""
         moves = np.abs(direction)
         most = moves >= _PART * np.max(moves)
-        return float(np.max(np.log2(self.sizes[most]) - np.log2(moves[most])))
+        moves = moves[most]
+        steps = np.log2(self.sizes[most])
+        steps -= np.log2(moves, out=moves)
+        return float(np.max(steps))
+
+
+def _complex_step(x: Array, d: Array, t: complex) -> Array:
+    moved = np.asarray(t * d)
+    moved += x
+    return moved
 
 
 def _is_floating(value: Any) -> bool:

@@ -70,6 +70,7 @@ def _is_excused(problem: Problem, entry: WrongEntry) -> bool:
     j, position = problem.place(entry)
     x = inputs.layout.flatten(inputs.point)
     tied = np.flatnonzero(x == x[position])
+    del x
     if tied.size < 2:
         return False
     rng = np.random.default_rng(0)
@@ -119,11 +120,11 @@ def _split(
     a, b = problem.inputs.tangent(a), problem.inputs.tangent(moves - a)
     if not (a.any() and b.any()):
         return None
-    sides = [sides_along(problem, d, rung) for d in (a + b, a, b)]
+    sides = [sides_along(problem, d, rung).of(outputs) for d in (a + b, a, b)]
     return _Split(
-        low=np.array([s.low[outputs] for s in sides]),
-        high=np.array([s.high[outputs] for s in sides]),
-        doubt=np.sum([s.doubt[outputs] for s in sides], axis=0),
+        low=np.array([s.low for s in sides]),
+        high=np.array([s.high for s in sides]),
+        doubt=np.sum([s.doubt for s in sides], axis=0),
     )
 
 
@@ -136,5 +137,11 @@ def _moves(problem: Problem, positions: Array, rng: np.random.Generator) -> Arra
 
 def _with_a_twin(x: Array) -> Array:
     """Return the positions of numbers that occur more than once."""
-    _, inverse, count = np.unique(x, return_inverse=True, return_counts=True)
-    return np.flatnonzero(count[inverse] > 1)
+    ordered = np.sort(x)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    del ordered
+    if not again.size:
+        return np.zeros(0, dtype=np.intp)
+    places = np.searchsorted(again, x)
+    np.minimum(places, again.size - 1, out=places)
+    return np.flatnonzero(again[places] == x)

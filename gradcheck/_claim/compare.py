@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,9 @@ _ULPS_OF_VALUE, _KEPT = 64.0, 0.4
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
+Made = Callable[[], Array]
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A claimed derivative along d, tested with the cotangent v, beside the numerical one.
@@ -47,8 +50,9 @@ class Comparison:
     ----------
     label : str
         What kind of direction it was.
-    direction, cotangent : ndarray
-        d over the varying inputs and v over the outputs, flat.
+    d, v : ndarray, or callable
+        The direction over the varying inputs and the cotangent over the outputs, flat; or what makes them
+        anew, so that many comparisons don't hold as many arrays.
     claimed : float
         vᵀJd as claimed.
     found : Found
@@ -66,8 +70,8 @@ class Comparison:
     """
 
     label: str
-    direction: Array
-    cotangent: Array
+    d: Array | Made
+    v: Array | Made
     claimed: float
     found: Found
     scale: float
@@ -78,6 +82,16 @@ class Comparison:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "excess", self._excess())
+
+    @property
+    def direction(self) -> Array:
+        """The array d."""
+        return self.d if isinstance(self.d, np.ndarray) else self.d()
+
+    @property
+    def cotangent(self) -> Array:
+        """The array v."""
+        return self.v if isinstance(self.v, np.ndarray) else self.v()
 
     @property
     def resolved(self) -> bool:
@@ -213,7 +227,8 @@ def confirm(
 
 def closer(problem: Problem, c: Comparison) -> Comparison:
     """Compare along the same direction again, with a numerical side as good as f allows."""
-    return compare(problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
+    looked = compare(problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
+    return replace(looked, d=c.d, v=c.v)
 
 
 def sharper(component: Component, c: Comparison) -> Found | None:

@@ -14,6 +14,7 @@ import numpy as np
 from gradcheck._case.domain import Array
 from gradcheck._case.steps import spacing
 from gradcheck._case.tree import describe, equal_numbers
+from gradcheck._claim.compare import Made
 from gradcheck._claim.problem import Problem, failure, is_sparse, undecided
 from gradcheck._report.report import Diagnosis, Reason
 
@@ -84,8 +85,7 @@ def claim_is_linear(problem: Problem) -> None:
             ask, size, what = problem.hessian_product, problem.inputs.layout.size, "direction"
         case _:
             return
-    out, probe = ask(np.zeros(size)), np.ones(size)
-    once = ask(probe)
+    out, once = ask(np.zeros(size)), ask(np.ones(size))
     if np.any(out):
         ignored = equal_numbers(out, once)
         worst = float(out[np.argmax(np.abs(out))])
@@ -94,8 +94,10 @@ def claim_is_linear(problem: Problem) -> None:
             f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
             Diagnosis("upstream", f"the {what} is ignored") if ignored else None,
         )
+    del out
+    once *= -2
     # the other sign shows what is cut off at zero, another size what is clipped
-    if _change(-2 * once, ask(-2 * probe)) > _SAME:
+    if _change(once, ask(np.full(size, -2.0))) > _SAME:
         raise failure(
             Reason.NONLINEAR,
             f"−2 times the {what} doesn't give −2 times the answer: "
@@ -149,14 +151,14 @@ class Witnessed:
     ----------
     problem : Problem
         The problem whose claim is asked.
-    probe : ndarray
-        The cotangent (the direction, for a jvp).
+    probe : callable
+        Makes the cotangent (the direction, for a jvp), the same each time.
     """
 
-    def __init__(self, problem: Problem, probe: Array) -> None:
+    def __init__(self, problem: Problem, probe: Made) -> None:
         self._problem = problem
         self._probe = probe
-        self._held = problem.answer(probe)
+        self._held = problem.answer(probe())
         self._copy = [np.array(_plain(a)) for a in self._held]
 
     def still_holds(self) -> None:
@@ -168,7 +170,7 @@ class Witnessed:
             If the array returned first has changed since, or the same question has another answer.
         """
         self._must_be_intact()
-        again = self._problem.answer(self._probe)
+        again = self._problem.answer(self._probe())
         change = max(
             (_change(a, _plain(b)) for a, b in zip(self._copy, again, strict=True)), default=0
         )
@@ -179,12 +181,12 @@ class Witnessed:
                 f"(relative difference {change:.1e}): it remembers something between calls or is random",
             )
         if any(map(_share_memory, self._held, again)):  # the same numbers, perhaps written anew
-            self._problem.answer_elsewhere(self._probe)
+            self._problem.answer_elsewhere(self._probe())
             self._must_be_intact()
 
     def repeats_itself(self, direction: Array, t: float) -> bool:
         """Whether the claim gives the very same numbers at x + t·d."""
-        beside = self._problem.answer_beside(direction, t, self._probe)
+        beside = self._problem.answer_beside(direction, t, self._probe())
         return beside is not None and all(
             np.array_equal(a, _plain(b)) for a, b in zip(self._copy, beside, strict=True)
         )

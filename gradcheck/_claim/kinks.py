@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,13 +54,17 @@ def too_many_kinks() -> Violation:
 
 
 def _along(problem: Problem, found: Comparison, positions: Array, rtol: float) -> Comparison:
-    direction = _part_of(problem, found, positions)
-    return compare(problem, "kink", direction, found.cotangent, rtol)
+    def direction() -> Array:
+        return _part_of(problem, found, positions)
+
+    c = compare(problem, "kink", direction(), found.cotangent, rtol)
+    return replace(c, d=direction, v=found.v)
 
 
 def _part_of(problem: Problem, found: Comparison, positions: Array) -> Array:
-    direction = np.zeros_like(found.direction)
-    direction[positions] = found.direction[positions]
+    whole = found.direction
+    direction = np.zeros_like(whole)
+    direction[positions] = whole[positions]
     return problem.inputs.tangent(direction)
 
 

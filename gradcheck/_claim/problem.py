@@ -98,7 +98,8 @@ class Problem(Forward):
         self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
         self.loses_digits = False  # whether the claim has shown to be as good as f's rounding
         self.overlooked = ""  # a number that doesn't vary, for which the claim has a derivative
-        self.moved = np.zeros(0)  # how far each of several outputs has moved along any line
+        # how far each of several outputs has moved along any line; None once nobody asks
+        self.moved: Array | None = np.zeros(0)
         self._gradient: Array | None = None
         self._jacobian: list[Any] | None = None
 
@@ -139,15 +140,16 @@ class Problem(Forward):
             return self._line(direction, lambda y: y, rows, self.noise)
 
         def view(y: Array) -> Array:
-            if y.dtype == np.float64:
-                self._note_movement(y)
+            if self.moved is not None and y.dtype == np.float64:
+                self.moved = self._furthest(self.moved, y)
             return project(cotangents, y)
 
         return self._line(direction, view, rows, self.noise)
 
-    def _note_movement(self, y: Array) -> None:
-        moved = np.abs(y - self.arithmetic.value)
-        self.moved = np.fmax(self.moved, moved, out=moved) if self.moved.size else moved
+    def _furthest(self, before: Array, y: Array) -> Array:
+        moved: Array = y - self.arithmetic.value
+        np.abs(moved, out=moved)
+        return np.fmax(before, moved, out=moved) if before.size else moved
 
     # -- the claim -------------------------------------------------------------------------------
 
@@ -214,15 +216,15 @@ class Problem(Forward):
     def _beside(self, direction: Array, t: float, probe: Array) -> Any:
         # what it raises there would be a finding about another point than x
         self.claim_calls.calls += 1
-        return self._claim(*self.inputs.mover(direction)(t), *self._last_argument(probe))
+        return self._claim(*self.inputs.mover(direction)(t), *copied(self._last_argument(probe)))
 
     def _last_argument(self, probe: Array) -> tuple[Any, ...]:
         """Return what the claim takes beside x: a cotangent, a direction, or nothing."""
         match self.kind:
             case "vjp":
-                return (copied(self._shaped_output(probe)),)
+                return (self._shaped_output(probe),)
             case "jvp":
-                return (copied(self._shaped_input(probe)),)
+                return (self._shaped_input(probe),)
             case _:
                 return ()
 

@@ -58,6 +58,10 @@ class Sides:
         gap = self.right - self.left
         return np.where(np.abs(gap) > self.doubt, np.sign(gap), 0.0).astype(int)
 
+    def of(self, outputs: Array) -> Sides:
+        """Return those of some outputs."""
+        return Sides(self.right[outputs], self.left[outputs], self.doubt[outputs])
+
     def exclude(self, output: int, claimed: float) -> bool:
         """Whether a claimed derivative lies plainly outside."""
         doubt = float(self.doubt[output]) + _PLAIN * abs(claimed)

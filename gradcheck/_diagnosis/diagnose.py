@@ -161,7 +161,7 @@ def _factor_diagnosis(
 
 def _is_of_one_entry(problem: Problem, c: Comparison) -> bool:
     """Whether a directional derivative comes from one entry alone."""
-    if problem.inputs.layout.size == 1 or problem.kind == "jvp":
+    if problem.kind not in ("grad", "jac", "vjp"):
         return problem.inputs.layout.size == 1
     share = np.abs(problem.pullback(c.cotangent) * c.direction)
     return bool(np.count_nonzero(share > _CLOSE * share.max()) == 1)
@@ -285,14 +285,16 @@ def _is_diagonal(
         return False
     if any(e.output == e.index for e in entries):
         return False  # then more is wrong than what is missing beside the diagonal
-    v = signed(np.random.default_rng(0), failed.cotangent.shape)
+    v = signed(np.random.default_rng(0), (problem.outputs.size,))
     s = np.ldexp(1.0, np.random.default_rng(0).integers(0, 8, v.size))  # without a pattern
     if not equal_numbers(problem.pullback(s * v), s * problem.pullback(v)):
         return False
     _, k = problem.place(entries[0])
     here = unit_vector(v.size, k)
-    own = derivative(Component(problem.curve(failed.direction * here), k), GOAL)
-    return judged(problem, "entry", failed.direction * here, here, own, rtol).agrees
+    del v, s
+    along = failed.direction * here
+    own = derivative(Component(problem.curve_of(k, along), 0), GOAL)
+    return judged(problem, "entry", along, here, own, rtol).agrees
 
 
 def _shape(problem: Problem, entry: WrongEntry) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -42,7 +42,7 @@ _FRACTION = 1e-3  # of a disagreement: a radius that leaves no doubt about it
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    positions: Array
+    part: slice  # of the inputs
     comparison: Comparison
 
 
@@ -72,20 +72,21 @@ def together(parts: Iterable[Located]) -> Located:
 def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
     """Search for the wrong entries behind a failed comparison, until all others agree together."""
     limit = problem.calls.calls + _EVALUATIONS
-    positions, entries = np.flatnonzero(failed.direction), list[WrongEntry]()
+    left, entries = failed.direction != 0, list[WrongEntry]()
     rest, agrees = failed, False
     while not agrees and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
         found, finished = _search(problem, rest, rtol, MOST_ENTRIES - len(entries), limit)
         entries += found.values()
-        positions = np.setdiff1d(positions, list(found))
+        left[list(found)] = False
         if failed.found.interval is not None:  # the sides of kinks don't add up
             return Located(_worst_first(entries), finished)
         if not found:
             break
         # a group that is off by less than a fraction of another's disagreement wasn't told from it
-        along = _part_of(problem, failed.direction, positions)
-        rest = _confirmed(problem, along, failed, rtol) if positions.size else rest
-        agrees = rest.agrees or not positions.size
+        if left.any():
+            along = problem.inputs.tangent(np.where(left, failed.direction, 0.0))
+            rest = _confirmed(problem, along, failed, rtol)
+        agrees = rest.agrees or not left.any()
     return Located(_worst_first(entries), complete=agrees)
 
 
@@ -95,11 +96,11 @@ def _search(
     """Halve what a comparison moved; return wrong entries by position, and whether that came to its end."""
     entries: dict[int, WrongEntry] = {}
     along = failed.direction
-    stack = [_Group(np.flatnonzero(along), failed)]
+    stack = [_Group(slice(0, along.size), failed)]
     while stack and len(entries) < most and problem.calls.calls < limit:
         group = stack.pop()
-        if group.positions.size == 1:
-            position = int(group.positions[0])
+        if np.count_nonzero(along[group.part]) == 1:
+            position = _first(along, group.part)
             entry = _entry(problem, along, position, group.comparison, rtol)
             if entry is not None:
                 entries[position] = entry
@@ -114,16 +115,20 @@ def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:
 
     Of a claim of zeros no entry has a share; what is largest there is searched for.
     """
-    share = np.abs(problem.pullback(failed.cotangent) * failed.direction)
+    along = failed.direction
+    share = problem.pullback(failed.cotangent) * along
     if not share.any():
+        del along, share
         limit = problem.calls.calls + _EVALUATIONS
         found, _ = _search(problem, failed, rtol, _EXAMPLES, limit)
         return Located(_worst_first(list(found.values())), complete=False)
-    moving = np.flatnonzero(failed.direction)
-    largest = moving[np.argsort(-share[moving], kind="stable")[:_CANDIDATES]]
+    np.abs(share, out=share)
+    share[along == 0] = -1.0
+    largest = [int(k) for k in _largest(share, _CANDIDATES) if along[k]]
+    del share
     entries: list[WrongEntry] = []
     for position in largest:
-        entry = _entry(problem, failed.direction, int(position), failed, rtol)
+        entry = _entry(problem, along, position, failed, rtol)
         if entry is not None:
             entries.append(entry)
         if len(entries) == _EXAMPLES:
@@ -131,28 +136,53 @@ def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:
     return Located(_worst_first(entries), complete=False)
 
 
+def _largest(numbers: Array, most: int) -> Array:
+    """Return the positions of the largest numbers, the first of equal ones first."""
+    most = min(most, numbers.size)
+    least = np.partition(numbers, -most)[-most]
+    above = np.flatnonzero(numbers > least)
+    above = above[np.argsort(-numbers[above], kind="stable")]
+    return np.concatenate([above, np.flatnonzero(numbers == least)[: most - above.size]])
+
+
 def _worst_first(entries: Sequence[WrongEntry]) -> tuple[WrongEntry, ...]:
     return tuple(sorted(entries, key=lambda e: -abs(e.claimed - e.numerical)))
 
 
 def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[_Group]:
-    middle = group.positions.size // 2
-    parts = group.positions[:middle], group.positions[middle:]
-    directions = [_part_of(problem, along, p) for p in parts]
     v = group.comparison.cotangent
+    parts = _halved(along, group.part)
     # whose part of the disagreement it is needs no more than a fraction of it
     whole = group.comparison.found
     goal = Goal(GOAL.rtol, abs(group.comparison.claimed - whole.value) / 16)
-    first = _measured(problem, directions[0], v, rtol, goal, whole)
+    ways = [partial(_part_of, problem, along, p) for p in parts]
+    first = _measured(problem, ways[0](), v, rtol, goal, whole)
     rest = whole._replace(
         value=whole.value - first.found.value,
         radius=whole.radius + first.found.radius,
         interval=None,
     )
-    second = judged(problem, "group", directions[1], v, rest, rtol)
+    d = ways[1]()
+    second = judged(problem, "group", d, v, rest, rtol)
     if not first.resolved or whole.interval is not None or 0.5 < second.excess < 10:
-        second = _measured(problem, directions[1], v, rtol, goal, whole)
-    return [_Group(p, c) for p, c in zip(parts, (first, second), strict=True)]
+        second = _measured(problem, d, v, rtol, goal, whole)
+    # groups that wait hold no arrays
+    waiting = [
+        replace(c, d=w, v=group.comparison.v) for c, w in zip((first, second), ways, strict=True)
+    ]
+    return [_Group(p, c) for p, c in zip(parts, waiting, strict=True)]
+
+
+def _halved(numbers: Array, part: slice) -> tuple[slice, slice]:
+    """Cut a part of some numbers in two that hold as many that aren't zero."""
+    moving = np.flatnonzero(numbers[part])
+    middle = part.start + int(moving[moving.size // 2])
+    return slice(part.start, middle), slice(middle, part.stop)
+
+
+def _first(numbers: Array, part: slice) -> int:
+    """Return the position of the first number in a part that isn't zero."""
+    return int(part.start + np.flatnonzero(numbers[part])[0])
 
 
 def _measured(
@@ -175,14 +205,14 @@ def _roughly(component: Component, whole: Found, atol: float) -> Found | None:
     return next(filter(None, looks), None)
 
 
-def _part_of(problem: Problem, along: Array, positions: Array) -> Array:
+def _part_of(problem: Problem, along: Array, part: slice) -> Array:
     """Return the part of a direction in some entries; the projection is linear, so parts still add up."""
-    return problem.inputs.tangent(_masked(along, positions))
+    return problem.inputs.tangent(_masked(along, part))
 
 
-def _masked(direction: Array, positions: Array) -> Array:
-    out = np.zeros_like(direction)
-    out[positions] = direction[positions]
+def _masked(numbers: Array, part: slice) -> Array:
+    out = np.zeros_like(numbers)
+    out[part] += numbers[part]  # which turns −0 into 0
     return out
 
 
@@ -190,10 +220,12 @@ def _entry(
     problem: Problem, along: Array, position: int, whole: Comparison, rtol: float
 ) -> WrongEntry | None:
     """Measure one entry by itself; for a vector f single out the output that is most wrong."""
-    d = _part_of(problem, along, np.array([position]))
+    d = _part_of(problem, along, slice(position, position + 1))
     curve = problem.curve(d)
-    v = whole.cotangent
-    if not problem.scalar:
+    if problem.scalar:
+        v = whole.cotangent
+    else:
+        curve = curve.keeping_changes()
         v = _worst_output(problem, curve, d, whole, rtol)
     at = (problem, Component(curve.projected(v[None, :]), 0), d, v, rtol)
     final = _grossly_wrong(*at, whole.found) or _judged_along(*at)
@@ -218,23 +250,42 @@ def _entry(
 
 def _worst_output(problem: Problem, curve: Line, d: Array, whole: Comparison, rtol: float) -> Array:
     """Halve the outputs as long as a part disagrees; return the cotangent of one output."""
-    positions = np.flatnonzero(whole.cotangent)
-    while positions.size > 1:
-        middle = positions.size // 2
-        parts = positions[:middle], positions[middle:]
-        cotangents = [_masked(whole.cotangent, part) for part in parts]
-        components = [Component(curve.projected(v[None, :]), 0) for v in cotangents]
-        at = [(problem, c, d, v, rtol) for c, v in zip(components, cotangents, strict=True)]
-        seen = [_grossly_wrong(*place, whole.found) for place in at]
+    cotangent = whole.cotangent
+    part = slice(0, cotangent.size)
+    while np.count_nonzero(cotangent[part]) > 1:
+        halves = _halved(cotangent, part)
+        at = [(problem, curve, d, cotangent, half, whole.found, rtol) for half in halves]
+        seen = [_compared(*place, closely=False) for place in at]
         if not any(seen):
-            seen = [_judged_along(*place) for place in at]
-        worst, positions = max(
-            ((c, part) for c, part in zip(seen, parts, strict=True) if c is not None),
-            key=lambda item: item[0].excess,
-        )
-        if worst.agrees:
+            seen = [_compared(*place, closely=True) for place in at]
+        compared = [(c.excess, half) for c, half in zip(seen, halves, strict=True) if c]
+        excess, part = max(compared, key=lambda item: item[0])
+        if excess <= 1.0:
             break
-    return _masked(whole.cotangent, positions[:1])
+    k = _first(cotangent, part)
+    return _masked(cotangent, slice(k, k + 1))
+
+
+def _compared(
+    problem: Problem,
+    curve: Line,
+    d: Array,
+    cotangent: Array,
+    part: slice,
+    whole: Found,
+    rtol: float,
+    *,
+    closely: bool,
+) -> Comparison | None:
+    """Compare some outputs along a curve; unless closely, None where that leaves a doubt."""
+    v = _masked(cotangent, part)
+    component = Component(curve.projected(v[None, :]), 0)
+    if not closely:
+        c = _grossly_wrong(problem, component, d, v, rtol, whole)
+    else:
+        roughly(component, math.inf, whole.noise, whole.finest)  # the search goes on from there
+        c = _judged_along(problem, component, d, v, rtol)
+    return None if c is None else replace(c, v=partial(_masked, cotangent, part))
 
 
 def _grossly_wrong(

@@ -62,11 +62,11 @@ def _moved(problem: Problem, entry: WrongEntry) -> tuple[float, Callable[[float]
     inputs = problem.inputs
     j, k = problem.place(entry)
     slot, _ = inputs.layout.locate(k)
-    v = unit_vector(problem.outputs.size, j)
-    everywhere = np.zeros(inputs.layout.size)
-    everywhere[slot.start : slot.stop] = 1.0
 
     def claim(t: float) -> float | None:
+        everywhere = np.zeros(inputs.layout.size)
+        everywhere[slot.start : slot.stop] = 1.0
+        v = unit_vector(problem.outputs.size, j)
         gradient = problem.pullback_beside(everywhere, t, v)
         return None if gradient is None else float(gradient[k])
 

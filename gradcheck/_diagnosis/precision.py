@@ -49,6 +49,7 @@ def _coarse(problem: Problem, entries: Sequence[WrongEntry], failed: Comparison)
 
 def _has_few_bits(g: Array) -> bool:
     """Whether half of the numbers are so simple (small integers, halves) that they fit in any precision."""
-    mantissa, _ = np.frexp(g[g != 0])
-    simple = mantissa * 64 == np.round(mantissa * 64)
+    mantissa = np.frexp(g[g != 0])[0]
+    mantissa *= 64
+    simple = mantissa == np.round(mantissa)
     return bool(2 * np.count_nonzero(simple) >= simple.size)

@@ -77,7 +77,8 @@ def _agrees(
     rng: np.random.Generator,
 ) -> bool:
     """Whether the claim agrees along a fresh direction, symmetric in some arguments, and it shows."""
-    d = problem.inputs.sizes * signed(rng, failed.direction.shape)
+    d = signed(rng, problem.inputs.sizes.shape)
+    d *= problem.inputs.sizes
     for slot, x in squares:
         here = slice(slot.start, slot.stop)
         d[here] = Symmetric().tangent(x, d[here].reshape(slot.shape)).reshape(-1)

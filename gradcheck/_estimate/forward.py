@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+from weakref import ReferenceType, ref
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from gradcheck._case.domain import Array
 from gradcheck._case.inputs import Course, Inputs
 from gradcheck._case.numbers import NotANumberError, full_name, is_numeric, kind_of, numeric
 from gradcheck._case.steps import spacing
-from gradcheck._case.tree import Layout, copied, leaves
+from gradcheck._case.tree import Layout, leaves, like, mapped
 from gradcheck._estimate.line import Counter, Line
 
 _FLOAT64 = np.dtype(np.float64)
@@ -65,7 +66,7 @@ class Forward:
         self.outputs = Layout.of(())
         self.value = np.zeros(0)
         self.arithmetic = Arithmetic(inputs, self.value, spacing(_FLOAT64))
-        self._latest: tuple[Array, Course] | None = None
+        self._latest: tuple[ReferenceType[Array], Course] | None = None
 
     def begin(self) -> tuple[Any, ...]:
         """Evaluate f at x for the first time; return the arguments that it was given.
@@ -87,9 +88,10 @@ class Forward:
                 raise NotANumberError(f"f must return numbers, got {what}{where}") from error
             if not fine:
                 raise NotANumberError(f"f must return numbers, got {kind_of(leaf.value)}{where}")
-        self.output = copied(y)  # f may reuse the buffer that it returned
         self.outputs = Layout.of((0, leaf.path, numeric(leaf.value)) for leaf in found)
-        self.value = self._flat_output(self.output)
+        self.value = self._flat_output(y)  # a copy: f may reuse the buffer that it returned
+        parts = iter(self.outputs.split(self.value))
+        self.output = mapped(lambda value: like(next(parts), value), y)
         self.arithmetic = Arithmetic(self.inputs, self.value, self.outputs.eps)
         return args
 
@@ -152,13 +154,17 @@ class Forward:
 
     def course(self, direction: Array) -> Course:
         """Say how far, and in how fine steps, the numerical side can go along a direction."""
-        if self._latest is None or self._latest[0] is not direction:
-            self._latest = direction, self.arithmetic.inputs.course(direction)
+        if self._latest is None or self._latest[0]() is not direction:
+            self._latest = ref(direction), self.arithmetic.inputs.course(direction)
         return self._latest[1]
 
     def curve(self, direction: Array) -> Line:
         """Return the curve t ↦ f(x + t·d), all outputs."""
         return self._line(direction, lambda y: y)
+
+    def curve_of(self, output: int, direction: Array) -> Line:
+        """Return the curve of one output alone, which keeps no others."""
+        return self._line(direction, lambda y: y[[output]])
 
     def _line(
         self,

@@ -77,7 +77,9 @@ _silence = _Silence()
 def _heard(message: Warning | str, *_: object, **__: object) -> None:
     """Stand in for `warnings.showwarning`: a thread that refuses to lose imaginary parts hears of it."""
     if _here.refuses_to_discard and isinstance(message, np.exceptions.ComplexWarning):
-        raise message
+        raise type(message)(
+            *message.args
+        )  # the caller's frame, which is in its traceback, holds the other
 
 
 @contextmanager
@@ -118,6 +120,28 @@ class Counter:
         """Count calls that several threads may have made at the same time."""
         with self._lock:
             self.calls += calls
+
+
+class _Changes(dict[float, Any]):
+    """Values along a line, each kept as its difference from an origin where that is small."""
+
+    def __init__(self, origin: Values) -> None:
+        super().__init__()
+        self._origin = origin
+
+    def __setitem__(self, t: float, values: Values) -> None:
+        # of the bits: NaN may stay NaN, and 0 become −0
+        (changed,) = (values.view(np.int64) != self._origin.view(np.int64)).nonzero()
+        few = 2 * changed.size < values.size
+        super().__setitem__(t, (changed, values[changed]) if few else values)
+
+    def __getitem__(self, t: float) -> Values:
+        kept = super().__getitem__(t)
+        if isinstance(kept, np.ndarray):
+            return kept
+        values = self._origin.copy()
+        values[kept[0]] = kept[1]
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +197,10 @@ class Line:
         """Return the same curve with a unit so many times larger: x moves by more than its own size."""
         unit, noise = self.unit * times, self.argument_noise * times
         return replace(self, unit=unit, argument_noise=noise, _seen={}, _beyond={})
+
+    def keeping_changes(self) -> Line:
+        """Return the same curve, with little kept of a φ of which few values change."""
+        return replace(self, _seen=_Changes(self.origin))
 
     def value(self, t: float) -> Values:
         """Return φ(t); NaN outside the domain and where f raises."""

@@ -478,8 +478,8 @@ class _Entries:
         allowed = found.radius + slack
         return Comparison(
             label="kink" if found.interval is not None else f"entry {i}",
-            direction=self._along(i),
-            cotangent=unit_vector(self._problem.outputs.size, j),
+            d=self._along(i),
+            v=unit_vector(self._problem.outputs.size, j),
             claimed=claimed,
             found=found,
             scale=abs(claimed),

@@ -22,6 +22,7 @@ from gradcheck._claim.compare import (
     GOAL,
     SMALL,
     Comparison,
+    Made,
     claim_eps,
     claim_rounding,
     claim_rtol,
@@ -48,7 +49,7 @@ from gradcheck._claim.settings import Settings
 from gradcheck._claim.sizes import disagreement_from_afar, unlike_sizes
 from gradcheck._claim.ties import TOGETHER, disagreement_of_ties
 from gradcheck._diagnosis.locate import Located
-from gradcheck._estimate.directions import MISS_PROBABILITY, signed
+from gradcheck._estimate.directions import MISS_PROBABILITY
 from gradcheck._estimate.ladder import NOISE_CONFIDENCE, Component
 from gradcheck._estimate.line import quiet
 from gradcheck._estimate.search import Goal, first_glance, glance, one_pair, outgrown
@@ -56,6 +57,7 @@ from gradcheck._estimate.singular import Found
 from gradcheck._report.report import Outcome, Report
 from gradcheck._verdict import endings
 from gradcheck._verdict.accusation import accusation
+from gradcheck._verdict.draws import Draws, without_arrays
 from gradcheck._verdict.endings import Verdict
 from gradcheck._verdict.entries import EntryResult, compare_every_entry
 
@@ -105,7 +107,7 @@ class Examination:
     def __init__(self, problem: Problem, settings: Settings) -> None:
         self._problem = problem
         self._settings = settings
-        self._rng = np.random.default_rng(settings.seed)
+        self._draws = Draws(problem, settings.seed)
         self._comparisons: list[Comparison] = []
         self._notes: list[str] = []
         self._rtol = 0.0
@@ -140,9 +142,10 @@ class Examination:
         self._notes += looked_at_in_float64(problem)
         must_suit_output(problem)
         self._rtol = claim_rtol(problem, self._settings.rtol)
-        jvp = problem.kind == "jvp"
-        probe = problem.inputs.tangent(self._direction()) if jvp else self._cotangent()
-        witnessed = Witnessed(problem, probe)
+        draws = self._draws
+        witnessed = Witnessed(
+            problem, draws.tangent() if problem.kind == "jvp" else draws.cotangent()
+        )
         self._notes += overlooked(problem)
         return witnessed
 
@@ -200,7 +203,7 @@ class Examination:
             self._problem,
             self._rtol,
             self._settings.workers,
-            rng=self._rng,
+            rng=self._draws.rng,
             required=self._required,
             batch=self._settings.batch,
         )
@@ -222,25 +225,13 @@ class Examination:
             self._allow_for_lost_digits()
         wrong = self._disagreeing()
         if len(wrong) >= 2 or any(c.label in _AT_KINKS for c in wrong):
+            del witnessed  # its arrays would be held all through the search
             return self._failed()
         if wrong and not self._is_zero_in_doubt():
             return self._marginal(wrong)
         return self._passing(self._agreed(support, len(kinks)), witnessed)
 
     # -- directions ------------------------------------------------------------------------------
-
-    def _cotangent(self) -> Array:
-        if self._problem.kind == "grad" or (
-            self._problem.scalar and self._problem.kind not in ("vjp", "jac")
-        ):
-            return np.array([1.0])
-        return signed(self._rng, (self._problem.outputs.size,))
-
-    def _direction(self) -> Array:
-        inputs = self._problem.inputs
-        d = signed(self._rng, inputs.sizes.shape)
-        d *= inputs.sizes
-        return d
 
     def _try_directions(self, support: Array) -> None:
         """Compare along random directions: two to four, until they see enough, or three if one disagrees."""
@@ -257,30 +248,36 @@ class Examination:
         """Compare along a random direction; once f is known to be smooth, a glance will do where the claim agrees."""
         before = self._random()
         if not before or not all(c.agrees and c.found.reason == "smooth" for c in before):
-            self._try("random", self._direction(), support, GOAL, _glance)
+            self._try("random", self._draws.direction(), support, GOAL, _glance)
             return
         # f's noise is the same along every direction, so is the size of a derivative, and so are the
         # steps that show f smooth
         noise = max(c.found.noise for c in before)
         finest = max(c.found.finest for c in before)
         goal = Goal(GOAL.rtol, atol=GOAL.rtol * min(c.scale for c in before))
-        self._try(
-            "random", self._direction(), support, goal, lambda c: glance(c, goal, noise, finest)
-        )
+        direction = self._draws.direction()
+        self._try("random", direction, support, goal, lambda c: glance(c, goal, noise, finest))
 
     def _try(
         self,
         label: str,
-        direction: Array,
+        direction: Made,
         support: Array,
         goal: Goal,
         look: Callable[[Component], Found | None],
     ) -> None:
         """Compare along the part of a direction that moves the entries of `support` alone."""
-        d = self._problem.inputs.tangent(direction if support.all() else direction * support)
-        if d is direction or d.any():  # a whole one has no zeros
-            at = self._problem, label, d, self._cotangent(), self._rtol
-            self._comparisons.append(confirm(*at, goal, look))
+        tangent = self._problem.inputs.tangent
+        part = None if support.all() else support.copy()  # which may shrink later
+
+        def along() -> Array:
+            d = direction()
+            return tangent(d if part is None else d * part)
+
+        d, across = along(), self._draws.cotangent()
+        if np.count_nonzero(d):
+            c = confirm(self._problem, label, d, across(), self._rtol, goal, look)
+            self._comparisons.append(without_arrays(c, along, across))
 
     def _disagreeing(self) -> list[Comparison]:
         return [c for c in self._comparisons if not c.agrees]
@@ -297,21 +294,23 @@ class Examination:
         where = support if first.label == "random" else first.direction != 0
         for _ in range(2):
             if first.label == _SMALL_OUTPUTS:
-                self._ask_outputs(self._direction(), first.cotangent, GOAL, _glance)
+                direction = self._draws.direction()
+                self._ask_outputs(direction, lambda: first.cotangent, GOAL, _glance)
             else:
-                self._try(first.label, self._direction(), where, GOAL, _glance)
+                self._try(first.label, self._draws.direction(), where, GOAL, _glance)
             if len(self._disagreeing()) >= 2:
                 return
 
-    def _component(self, c: Comparison) -> Component:
-        return Component(self._problem.line(c.direction, c.cotangent[None, :]), 0)
+    def _component(self, direction: Array, cotangent: Array) -> Component:
+        return Component(self._problem.line(direction, cotangent[None, :]), 0)
 
     def _sharper(self, c: Comparison) -> Comparison:
         """Compare along the same direction again, with steps as small as they have to be for what is claimed."""
-        found = sharper(self._component(c), c)
+        d, v = c.direction, c.cotangent
+        found = sharper(self._component(d, v), c)
         if found is None:
             return c
-        return judged(self._problem, c.label, c.direction, c.cotangent, found, c.rtol)
+        return replace(judged(self._problem, c.label, d, v, found, c.rtol), d=c.d, v=c.v)
 
     def _allow_for_lost_digits(self) -> None:
         """Judge again what is off by the rounding of a right formula, and say so."""
@@ -323,7 +322,9 @@ class Examination:
         )
         problem.loses_digits = True
         self._comparisons = [
-            judged(problem, c.label, c.direction, c.cotangent, c.found, c.rtol)
+            replace(
+                judged(problem, c.label, c.direction, c.cotangent, c.found, c.rtol), d=c.d, v=c.v
+            )
             for c in self._comparisons
         ]
 
@@ -352,7 +353,8 @@ class Examination:
     def _try_small_outputs(self) -> None:
         """Probe outputs that move too little to be seen beside the others, each in a unit of its own."""
         moved, eps = self._problem.moved, self._problem.arithmetic.eps
-        if not moved.size or claim_eps(self._problem) > eps:
+        self._problem.moved = None
+        if moved is None or not moved.size or claim_eps(self._problem) > eps:
             return  # the claim is rounded more coarsely than the numerical side can show
         rounding = _NOTHING * eps * np.abs(self._problem.arithmetic.value)
         small = moved < SMALL * (norm(moved) / math.sqrt(moved.size))
@@ -360,18 +362,24 @@ class Examination:
         if not small.any():
             return
         first = self._random()[0]
-        cotangent = np.zeros_like(moved)
-        cotangent[small] = self._cotangent()[small] / down_to_power_of_two(moved[small])
-        size = norm(claimed_terms(self._problem, first.direction, cotangent))
+        unit, drawn = down_to_power_of_two(moved[small]), self._draws.cotangent()
+        del moved, rounding
+
+        def cotangent() -> Array:
+            v = np.where(small, drawn(), 0.0)
+            v[small] /= unit
+            return v
+
+        size = norm(claimed_terms(self._problem, first.direction, cotangent()))
         goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * size)
         self._ask_outputs(
-            first.direction, cotangent, goal, lambda c: one_pair(c, goal.atol, noise=0.0)
+            lambda: first.direction, cotangent, goal, lambda c: one_pair(c, goal.atol, noise=0.0)
         )
 
     def _ask_outputs(
         self,
-        direction: Array,
-        cotangent: Array,
+        direction: Made,
+        cotangent: Made,
         goal: Goal,
         look: Callable[[Component], Found | None],
     ) -> None:
@@ -379,11 +387,15 @@ class Examination:
 
         A comparison that shows noise, which f may have from there too, says nothing and isn't kept.
         """
-        d = self._problem.inputs.tangent(direction)
+        tangent = self._problem.inputs.tangent
+
+        def along() -> Array:
+            return tangent(direction())
+
         rtol = max(self._rtol, _VERY_ROUGHLY)
-        c = confirm(self._problem, _SMALL_OUTPUTS, d, cotangent, rtol, goal, look)
+        c = confirm(self._problem, _SMALL_OUTPUTS, along(), cotangent(), rtol, goal, look)
         if c.agrees or c.found.reason == "smooth":
-            self._comparisons.append(c)
+            self._comparisons.append(without_arrays(c, along, cotangent))
 
     def _try_small_entries(self) -> None:
         """Probe entries by themselves that claim next to nothing of a direction, too little to be seen in it."""
@@ -397,22 +409,29 @@ class Examination:
         scale = max([c.scale for c in random])
         self._problem.claim_rounding = claim_rounding(self._problem, scale)
         first = random[0]
-        share = claimed_terms(self._problem, first.direction, first.cotangent)
+        d = first.direction
+        share = claimed_terms(self._problem, d, first.cotangent)
         np.abs(share, out=share)
         small = share < SMALL * (first.scale / math.sqrt(share.size))
         if not small.any():
             return
-        small &= first.direction != 0
+        small &= d != 0
         share *= small
         noise = max([c.found.noise for c in random])
         goal = Goal(_ROUGHLY, atol=_VERY_ROUGHLY * norm(share))
+        del share, d
         self._try(
-            "small entries", first.direction, small, goal, lambda c: one_pair(c, goal.atol, noise)
+            "small entries",
+            lambda: first.direction,
+            small,
+            goal,
+            lambda c: one_pair(c, goal.atol, noise),
         )
 
     # -- the verdict -----------------------------------------------------------------------------
 
     def _failed(self, known: Located | None = None) -> Verdict:
+        self._problem.moved = None
         at = self._problem, self._comparisons, known
         return accusation(*at, rtol=self._rtol, resolution=self._resolution())
 
@@ -442,7 +461,7 @@ class Examination:
             self._notes.append(unlike)
             noise = max(c.found.noise for c in random)
             afar = disagreement_from_afar(
-                self._problem, random[0].cotangent, self._rtol, noise, self._rng
+                self._problem, random[0].cotangent, self._rtol, noise, self._draws.rng
             )
             if afar is not None:
                 self._comparisons.append(afar)
@@ -497,7 +516,7 @@ class Examination:
     def _is_zero_in_doubt(self) -> bool:
         """Whether a claim is a zero only beside movements of f that have nothing to do with x."""
         c = next((c for c in self._random() if c.may_be_zero), None)
-        return c is not None and outgrown(self._component(c), c.found.size)
+        return c is not None and outgrown(self._component(c.direction, c.cotangent), c.found.size)
 
     def _sharpen(self, dull: Sequence[Comparison]) -> None:
         """Replace comparisons by those with steps as small as what is claimed asks for."""

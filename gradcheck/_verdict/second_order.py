@@ -156,8 +156,8 @@ class _SecondOrder:
         self._notes += looked_at_in_float64(problem)
         self._rtol = claim_rtol(problem, self._settings.rtol)
         # a generator of its own: which pairs a seed gives is up to the pairs
-        probe = self._direction(np.random.default_rng(self._settings.seed))
-        witnessed = Witnessed(problem, probe)
+        seed = self._settings.seed
+        witnessed = Witnessed(problem, lambda: self._direction(np.random.default_rng(seed)))
         self._notes += overlooked(problem)
         return witnessed
 

@@ -506,7 +506,9 @@ def test_a_column_is_no_single_entry(mode: Any) -> None:
     x = np.array([1.0, 2.0, 3.0])
     report = check(lambda x: a @ x, x, jac=lambda x: a * [1, 1, 0.5], mode=mode, rng=0)
     assert report.diagnosis is not None
-    assert report.diagnosis.sentence.startswith("wrong is what depends on a single entry of x, x0[2]")
+    assert report.diagnosis.sentence.startswith(
+        "wrong is what depends on a single entry of x, x0[2]"
+    )
 
 
 def rounded(x: np.ndarray) -> float:
