@@ -362,8 +362,9 @@ class Problem(Forward):
         return varying
 
     def _hint(self, out: Any) -> str:
-        """Say how x is to be given for a claim that returns one array, if x is several things."""
-        if isinstance(out, (dict, list, tuple)) or out is None:
+        """Say how x is to be given for a claim that returns one thing, if x is several."""
+        first = not self._bare and leaves_like(self.inputs.pattern[0], out) is not None
+        if out is None or (isinstance(out, (dict, list, tuple)) and not first):
             return ""
         if not self._bare:
             return "; argnums=0 is for a claim that differentiates in the first argument alone"

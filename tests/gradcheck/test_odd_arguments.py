@@ -191,6 +191,18 @@ def test_one_array_for_several_things_is_answered_with_a_hint(x: Any, hint: str)
     assert hint in report.message
 
 
+def test_the_gradient_of_one_dict_in_a_tuple_is_answered_with_a_hint() -> None:
+    parameters = {"w": np.ones((2, 3)), "b": np.zeros(2)}
+    report = check(
+        lambda p: np.sum(p["w"] ** 2) + np.sum(p["b"]),
+        (parameters,),
+        grad=lambda p: {"w": 2 * p["w"], "b": np.ones(2)},
+        rng=0,
+    )
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.SHAPE)
+    assert "argnums=0 is for" in report.message
+
+
 def test_a_jacobian_as_a_dictionary_of_keys() -> None:
     sparse = pytest.importorskip("scipy.sparse")
     for factor, outcome in ((2.0, Outcome.PASS), (2.2, Outcome.FAIL)):
