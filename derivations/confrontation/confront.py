@@ -200,17 +200,32 @@ def _compare_at(
 def _other_roundings(
     case: Case, arguments: tuple[Array, ...], rng: np.random.Generator
 ) -> Iterator[tuple[Array, ...]]:
-    """Yield the arguments with each differentiated one rounded otherwise alone, and then all of them."""
-    alone = [(k,) for k in case.argnum_tuple]
-    for moved in (*alone, *[case.argnum_tuple] * _ROUNDINGS):
+    """Yield the arguments with each one rounded otherwise alone, and then with all of them."""
+    rounded = [k for k, x in enumerate(arguments) if k in case.argnum_tuple or _is_rounded(x)]
+    for moved in (*([k] for k in rounded), *[rounded] * _ROUNDINGS):
         yield tuple(
-            _rounded_otherwise(x, rng) if k in moved else x for k, x in enumerate(arguments)
+            x
+            if k not in moved
+            else _rounded_otherwise(x, rng)
+            if k in case.argnum_tuple
+            else _rounded_down(x, rng)
+            for k, x in enumerate(arguments)
         )
+
+
+def _is_rounded(x: Array) -> bool:
+    """Whether data may stand for other numbers than these: whole ones are labels."""
+    return np.asarray(x).dtype.kind == "f" and bool(np.any(x != np.round(x)))
 
 
 def _rounded_otherwise(x: Array, rng: np.random.Generator) -> Array:
     """Move every entry by about one ulp, up or down at random."""
     return np.asarray(x * (1 + rng.choice([-1.0, 1.0], np.shape(x)) * np.finfo(float).eps))
+
+
+def _rounded_down(x: Array, rng: np.random.Generator) -> Array:
+    """Move entries of data by about one ulp towards zero, or not at all: labels stay probabilities."""
+    return np.asarray(x * (1 - rng.choice([0.0, 1.0], np.shape(x)) * np.finfo(float).eps))
 
 
 def pull_back(case: Case, arguments: tuple[Array, ...], cotangent: Array) -> tuple[Array, ...]:

@@ -227,3 +227,13 @@ def test_roundings_that_cancel_are_not_all_there_are() -> None:
     for seed in range(40):
         others = confront._other_roundings(case, arguments, np.random.default_rng(seed))
         assert any((p / q != arguments[0] / arguments[1]).any() for p, q in others)
+
+
+def test_data_is_rounded_too() -> None:
+    """Of σ(z) − y rounding leaves what y is known to; a label of −1 or 1 is known exactly."""
+    case = next(c for c in reference.CASES if c.name == "binary_cross_entropy_with_logits")
+    z, y = np.array([-0.18]), np.array([0.45])
+    others = list(confront._other_roundings(case, (z, y), np.random.default_rng(0)))
+    assert any((other != y).any() for _, other in others)
+    others = list(confront._other_roundings(case, (z, np.array([1.0])), np.random.default_rng(0)))
+    assert all((other == 1.0).all() for _, other in others)

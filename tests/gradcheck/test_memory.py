@@ -22,7 +22,7 @@ import pytest
 from gradcheck import Interval, Report, Simplex, check
 
 Numbers = npt.NDArray[Any]
-SIDE = 200
+SIDE = 160
 COUNT = SIDE**2
 HALF = COUNT // 2
 MOST = 12
@@ -210,14 +210,14 @@ def test_as_many_outputs_as_inputs(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["jvp", "both"])
-@pytest.mark.parametrize("name", ["right", "one entry"])
+@pytest.mark.parametrize("name", ["right"])
 def test_other_forms_of_a_product(kind: str, name: str) -> None:
     assert_few_arrays(kind, name)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["jvp", "both"])
-@pytest.mark.parametrize("name", sorted(PRODUCTS.keys() - {"right", "one entry"}))
+@pytest.mark.parametrize("name", sorted(PRODUCTS.keys() - {"right"}))
 def test_other_forms_of_a_wrong_product(kind: str, name: str) -> None:
     assert_few_arrays(kind, name)
 
