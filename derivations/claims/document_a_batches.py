@@ -108,9 +108,10 @@ def _one_step() -> Evidence:
 
 def _training() -> tuple[tuple[float, ...], Evidence]:
     points, labels = _problem()
+    network = reference.Network()
     start = reference.initial_parameters([2, 8, 3], generator("A11 start"))
     run = reference.train(
-        reference.Network(),
+        network,
         start,
         points,
         labels,
@@ -119,10 +120,11 @@ def _training() -> tuple[tuple[float, ...], Evidence]:
         learning_rate=0.5,
         rng=generator("A11 order"),
     )
-    fell = run.losses[-1] < 0.8 * run.losses[0]
+    # of all samples before and after: a first epoch may have learnt most of it
+    before, after = (float(network.loss(points, labels, p)) for p in (start, run.parameters))
     return run.losses, measured(
-        fell,
+        after < 0.8 * before,
         "a run of mini-batch SGD",
         "600 samples, batches of 100, 8 epochs, a network with 8 hidden units",
-        f"the mean loss falls from {run.losses[0]:.3f} to {run.losses[-1]:.3f}",
+        f"the mean loss falls from {before:.3f} to {after:.3f}",
     )
