@@ -77,9 +77,8 @@ _silence = _Silence()
 def _heard(message: Warning | str, *_: object, **__: object) -> None:
     """Stand in for `warnings.showwarning`: a thread that refuses to lose imaginary parts hears of it."""
     if _here.refuses_to_discard and isinstance(message, np.exceptions.ComplexWarning):
-        raise type(message)(
-            *message.args
-        )  # the caller's frame, which is in its traceback, holds the other
+        # another one: the caller's frame, which will be in its traceback, holds this one
+        raise type(message)(*message.args)
 
 
 @contextmanager

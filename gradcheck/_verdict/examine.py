@@ -112,6 +112,7 @@ class Examination:
         self._notes: list[str] = []
         self._rtol = 0.0
         self._miss_probability = MISS_PROBABILITY
+        self._forgiven = 0.0  # by how much a right formula that loses digits is off
         self._crowded = False  # whether entries at kinks were left out
 
     # -- the two modes ---------------------------------------------------------------------------
@@ -155,13 +156,19 @@ class Examination:
         claim_is_linear(self._problem)
 
     def _passing(self, verdict: Verdict, witnessed: Witnessed) -> Verdict:
-        """Return a verdict; of a pass say so if the claim has the same numbers where f's slope is another.
+        """Return a verdict; of a pass say what was forgiven, and if the claim doesn't look at its argument.
 
-        Such a claim is right at x, as a closure over x's own pullback is meant to be; but so is one
-        that was computed once, or that reads another variable than its argument.
+        One that has the same numbers where f's slope is another is right at x, as a closure over x's own
+        pullback is meant to be; but so is one that was computed once, or that reads another variable.
         """
         if verdict.outcome is not Outcome.PASS:
             return verdict
+        if self._forgiven:
+            self._notes.append(
+                f"the {self._problem.kind} loses digits to cancellation: it is off by up to {self._forgiven:.1e}, "
+                "which is no more than the rounding of f's value explains, and scatters by as much when x moves "
+                "a little"
+            )
         bent = (c for c in self._random() if 2 * abs(c.found.bend) > _PLAINLY * c.missed)
         c = next(bent, None)
         if c is not None and witnessed.repeats_itself(c.direction, c.found.step):
@@ -177,7 +184,7 @@ class Examination:
         result = self._every_entry()
         self._finish(witnessed)
         if result.wrong and is_rounding(problem, self._disagreeing()):
-            self._allow_for_lost_digits()
+            self._forgive(self._disagreeing())
             result = self._every_entry()
         if result.wrong:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
@@ -221,9 +228,11 @@ class Examination:
                 probe()
                 self._seek_confirmation(support)
         self._finish(witnessed)
-        if is_rounding(self._problem, self._disagreeing()):
-            self._allow_for_lost_digits()
         wrong = self._disagreeing()
+        if is_rounding(self._problem, wrong):
+            self._forgive(wrong)
+            self._comparisons = [self._judged_again(c) for c in self._comparisons]
+            wrong = self._disagreeing()
         if len(wrong) >= 2 or any(c.label in _AT_KINKS for c in wrong):
             del witnessed  # its arrays would be held all through the search
             return self._failed()
@@ -312,21 +321,14 @@ class Examination:
             return c
         return replace(judged(self._problem, c.label, d, v, found, c.rtol), d=c.d, v=c.v)
 
-    def _allow_for_lost_digits(self) -> None:
-        """Judge again what is off by the rounding of a right formula, and say so."""
-        problem = self._problem
-        off = max(c.off for c in self._disagreeing())
-        self._notes.append(
-            f"the {problem.kind} loses digits to cancellation: it is off by up to {off:.1e}, which is no more than "
-            "the rounding of f's value explains, and scatters by as much when x moves a little"
-        )
-        problem.loses_digits = True
-        self._comparisons = [
-            replace(
-                judged(problem, c.label, c.direction, c.cotangent, c.found, c.rtol), d=c.d, v=c.v
-            )
-            for c in self._comparisons
-        ]
+    def _judged_again(self, c: Comparison) -> Comparison:
+        at = self._problem, c.label, c.direction, c.cotangent
+        return replace(judged(*at, c.found, c.rtol), d=c.d, v=c.v)
+
+    def _forgive(self, wrong: Sequence[Comparison]) -> None:
+        """Take what is off by the rounding of a right formula for agreement from now on."""
+        self._problem.loses_digits = True
+        self._forgiven = max(c.off for c in wrong)
 
     def _set_kinks_aside(self, support: Array) -> Sequence[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""

@@ -80,6 +80,21 @@ def test_what_does_not_scatter_is_a_mistake(wrong: Callable[[Any], Any], mode: A
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_lost_digits_are_no_excuse_beside_a_mistake(mode: Any) -> None:
+    """The worst ones are forgiven, the last isn't, and nothing is said of what rounding explains."""
+    x = np.append(np.linspace(11.4, 11.9, 20), 0.5)
+
+    def vjp(x: np.ndarray, v: np.ndarray) -> Any:
+        g = v * textbook(x)
+        g[-1] *= 1 + 3e-8
+        return g
+
+    report = check(np.tanh, x, vjp=vjp, mode=mode, rng=0)
+    assert report.outcome is Outcome.FAIL
+    assert "loses digits" not in notes_of(report)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_an_entry_on_wide_stairs_is_named(mode: Any) -> None:
     """1 − s is a multiple of 1.1e-16 and stays the same while x moves by its last million digits."""
 
