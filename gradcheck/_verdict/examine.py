@@ -183,8 +183,10 @@ class Examination:
         witnessed = self._begin()
         result = self._every_entry()
         self._finish(witnessed)
-        if result.wrong and is_rounding(problem, self._disagreeing()):
-            self._forgive(self._disagreeing())
+        entries = (c for c in self._disagreeing() if c.label != "random")
+        lost = [c for c in entries if is_rounding(problem, [c])]
+        if lost:
+            self._forgive(lost)
             result = self._every_entry()
         if result.wrong:
             for _ in range(DIRECTIONS - 1):  # a name for the mistake needs several directions
