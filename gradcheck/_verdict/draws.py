@@ -1,4 +1,4 @@
-"""Random directions and cotangents of one problem, which large comparisons keep as the state they were drawn from."""
+"""Random directions and cotangents of one problem, of which large comparisons keep no more than a seed."""
 
 from __future__ import annotations
 
@@ -63,18 +63,8 @@ class Draws:
         if count <= _FEW:
             numbers = signed(self.rng, (count,))
             return numbers.copy
-        generator = self.rng.bit_generator
-        before = generator.state
-        signed(self.rng, (count,))
-
-        def drawn_again() -> Array:
-            now, generator.state = generator.state, before
-            try:
-                return signed(self.rng, (count,))
-            finally:
-                generator.state = now
-
-        return drawn_again
+        seed = int(self.rng.integers(2**63))
+        return lambda: signed(np.random.default_rng(seed), (count,))
 
 
 def without_arrays(c: Comparison, direction: Made, cotangent: Made) -> Comparison:
