@@ -30,12 +30,20 @@ def _detectable(
     seen = [c for c in comparisons if c.resolved and c.found.interval is None]
     if not seen:
         return math.inf
-    size = statistics.median([size_of(problem, c) for c in seen])
+    sizes = [size_of(problem, c) for c in seen]
+    if is_one_number(problem) and all(sizes):  # which every direction shows the whole of
+        return min([missed(c) / size for c, size in zip(seen, sizes, strict=True)])
+    size = statistics.median(sizes)
     if size == 0:
         return 0.0 if all(c.allowed == 0 for c in seen) else math.inf
     relative = [missed(c) / size for c in seen]
     detectable = detectable_gradient if problem.outputs.size == 1 else detectable_matrix
     return detectable(relative)
+
+
+def is_one_number(problem: Problem) -> bool:
+    """Whether all directions are one, forward and back."""
+    return problem.inputs.sizes.size == 1 == problem.outputs.size
 
 
 def size_of(problem: Problem, c: Comparison) -> float:

@@ -56,7 +56,7 @@ def agreement(directions: int, kinks: int, resolution: float) -> Verdict:
 def agreement_in_every_entry(result: EntryResult) -> Verdict:
     """Say that every entry agrees by itself, and how many of them rounding hides."""
     reason = Reason.KINK if result.kinks else Reason.AGREEMENT
-    message = f"all {result.total} entries agree"
+    message = f"all {result.total} entries agree" if result.total != 1 else "its only entry agrees"
     if result.kinks:
         message += f", {result.kinks} at kinks"
     if result.hidden:

@@ -44,7 +44,7 @@ from gradcheck._claim.conduct import (
 from gradcheck._claim.kinks import find_kinks, too_many_kinks
 from gradcheck._claim.lost_digits import is_rounding
 from gradcheck._claim.problem import Problem, Violation
-from gradcheck._claim.resolution import BARELY, numerical_resolution, resolution
+from gradcheck._claim.resolution import BARELY, is_one_number, numerical_resolution, resolution
 from gradcheck._claim.settings import Settings
 from gradcheck._claim.sizes import disagreement_from_afar, unlike_sizes
 from gradcheck._claim.ties import TOGETHER, disagreement_of_ties
@@ -489,7 +489,7 @@ class Examination:
                 return self._failed()
             blunt = seen > required and self._numerical_resolution() > required
             enough = not (blunt or wrong) and seen <= self._tolerated
-            most = _MOST_DIRECTIONS if blunt else _MOST_TO_TOLERANCE
+            most = self._most_directions(blunt)
             if blunt and not sharpened:
                 self._sharpen(self._random())
                 sharpened = True
@@ -504,6 +504,11 @@ class Examination:
             seen = self._resolution()
         wrong = self._disagreeing()
         return self._marginal(wrong) if wrong else seen
+
+    def _most_directions(self, blunt: bool) -> int:
+        if is_one_number(self._problem):
+            return _USUAL_DIRECTIONS  # they differ in nothing but their steps
+        return _MOST_DIRECTIONS if blunt else _MOST_TO_TOLERANCE
 
     @property
     def _tolerated(self) -> float:

@@ -363,6 +363,7 @@ def test_a_slight_disagreement_of_a_search_is_looked_at_again(
     )
     assert entries.CLOSELY in goals
     assert report.outcome is Outcome.PASS, str(report)
+    assert report.message == "its only entry agrees"
 
 
 def test_a_direction_that_contradicts_every_entry_decides_nothing(

@@ -101,6 +101,31 @@ def test_errors_at_the_resolution_are_found() -> None:
     assert not missed
 
 
+@pytest.mark.parametrize(
+    ("f", "x", "slope"),
+    [
+        (math.sin, 1.0, math.cos(1.0)),
+        (lambda x: 1e8 + x, 3.0, 1.0),
+        (lambda x: np.interp(x, [1.7e9, 1.7e9 + 3600], [0.0, 1.0]), 1.7e9 + 500.0, 1 / 3600),
+    ],
+)
+def test_of_one_number_the_best_direction_is_the_resolution(f: Any, x: float, slope: float) -> None:
+    """Every direction shows the whole of it: an error of the stated size is seen, not left to chance."""
+    for seed in range(20):
+        right = check(f, x, grad=lambda x: slope, rng=seed)
+        assert right.outcome is Outcome.PASS
+        assert right.resolution < 1e-7
+        for part in (-right.resolution, right.resolution):
+            wrong = check(f, x, grad=lambda x, part=part: slope * (1 + part), rng=seed)
+            assert wrong.outcome is not Outcome.PASS, seed
+
+
+def test_where_rounding_hides_one_number_more_directions_are_no_use() -> None:
+    report = check(lambda x: (1 - math.cos(x)) / x**2, 1e-4, grad=lambda x: -x / 12, rng=0)
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert sum(p.label == "random" for p in report.probes) <= 4
+
+
 def test_far_below_the_resolution_errors_are_missed() -> None:
     """The stated size is a bound, not a fantasy: errors far below it, of a tenth of the error bars, pass."""
     x = np.linspace(-2.0, 3.0, N)
