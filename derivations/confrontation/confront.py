@@ -203,14 +203,11 @@ def _other_roundings(
     """Yield the arguments with each one rounded otherwise alone, and then with all of them."""
     rounded = [k for k, x in enumerate(arguments) if k in case.argnum_tuple or _is_rounded(x)]
     for moved in (*([k] for k in rounded), *[rounded] * _ROUNDINGS):
-        yield tuple(
-            x
-            if k not in moved
-            else _rounded_otherwise(x, rng)
-            if k in case.argnum_tuple
-            else _rounded_down(x, rng)
-            for k, x in enumerate(arguments)
-        )
+        other = list(arguments)
+        for k in moved:
+            move = _rounded_otherwise if k in case.argnum_tuple else _rounded_down
+            other[k] = move(arguments[k], rng)
+        yield tuple(other)
 
 
 def _is_rounded(x: Array) -> bool:

@@ -505,7 +505,7 @@ class _Entries:
 
 
 def _largest(a: Values, count: int) -> Mask:
-    """Say which entries are as large as the so-manieth."""
+    """Say which entries are among the `count` largest, or tie with the last of them."""
     return np.asarray(a >= np.sort(a, axis=None)[-count:][0])
 
 
