@@ -10,6 +10,7 @@ import pytest
 
 import gradcheck
 from gradcheck import Outcome, check
+from gradcheck._diagnosis.diagnose import _simple_ratio
 
 X = np.random.default_rng(0).standard_normal(20)
 
@@ -33,6 +34,13 @@ def test_a_gross_one_is_named_in_spite_of_noise(seed: int) -> None:
     report = check(noisy, X, grad=lambda x: 2 * np.cos(x), rng=seed)
     assert report.diagnosis is not None
     assert report.diagnosis.kind == "factor"
+
+
+@pytest.mark.parametrize(("doubt", "plain"), [(1e-3, None), (0.015, 2), (0.05, 2)])
+def test_a_plain_factor_is_no_more_than_two_percent_off(doubt: float, plain: int | None) -> None:
+    """One of 2.02 may be 2 where it isn't known better; one of 2.05 is called 2 by no error bar."""
+    assert _simple_ratio(2.02, doubt) == plain
+    assert _simple_ratio(2.05, doubt) is None
 
 
 @pytest.mark.parametrize(("width", "kind"), [(2, "row"), (3, None)])
