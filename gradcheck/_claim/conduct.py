@@ -6,7 +6,7 @@ Shape, dtype, NaN, mutation and exceptions are looked after wherever the claim i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -159,7 +159,7 @@ class Witnessed:
         self._problem = problem
         self._probe = probe
         self._held = problem.answer(probe())
-        self._copy = [np.array(_plain(a)) for a in self._held]
+        self._copy = [a.copy() for a in _arrays(self._held)]
 
     def still_holds(self) -> None:
         """Ask again, after f has been evaluated elsewhere, and compare.
@@ -171,9 +171,7 @@ class Witnessed:
         """
         self._must_be_intact()
         again = self._problem.answer(self._probe())
-        change = max(
-            (_change(a, _plain(b)) for a, b in zip(self._copy, again, strict=True)), default=0
-        )
+        change = _largest_change(self._copy, _arrays(again))
         if change > _SAME:
             raise failure(
                 Reason.STATE,
@@ -187,17 +185,24 @@ class Witnessed:
     def repeats_itself(self, direction: Array, t: float) -> bool:
         """Whether the claim gives the very same numbers at x + t·d."""
         beside = self._problem.answer_beside(direction, t, self._probe())
-        return beside is not None and all(
-            np.array_equal(a, _plain(b)) for a, b in zip(self._copy, beside, strict=True)
-        )
+        if beside is None:
+            return False
+        arrays = _arrays(beside)
+        return len(arrays) == len(self._copy) and all(map(np.array_equal, self._copy, arrays))
 
     def _must_be_intact(self) -> None:
-        for held, copy in zip(self._held, self._copy, strict=True):
-            if not equal_numbers(_plain(held), copy):
-                raise failure(
-                    Reason.ALIASING,
-                    f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
-                )
+        if not all(map(equal_numbers, _arrays(self._held), self._copy)):
+            raise failure(
+                Reason.ALIASING,
+                f"the {self._problem.kind} returns a buffer that its next call overwrites; return a new array",
+            )
+
+
+def _largest_change(some: Sequence[Array], others: Sequence[Array]) -> float:
+    """Largest change of any array; infinite if there are more of them, or fewer."""
+    if len(some) != len(others):
+        return float("inf")
+    return max(map(_change, some, others), default=0.0)
 
 
 def _change(a: Array, b: Array) -> float:
@@ -216,9 +221,13 @@ def _share_memory(a: Any, b: Any) -> bool:
     return arrays and np.may_share_memory(a, b)
 
 
-def _plain(a: Any) -> Array:
-    """Return a claim's answer as an array; of a sparse Jacobian where and what it stores."""
-    if not is_sparse(a):
-        return np.asarray(a)
-    rows = a.tocsr()
-    return np.concatenate([rows.indptr, rows.indices, rows.data])
+def _arrays(answer: Sequence[Any]) -> list[Array]:
+    """Return the arrays of a claim's answer; of a sparse matrix what it stores, and where, each by itself."""
+    arrays: list[Array] = []
+    for part in answer:
+        if is_sparse(part):
+            rows = part.tocsr()
+            arrays += [rows.data, rows.indices, rows.indptr]
+        else:
+            arrays.append(np.asarray(part))
+    return arrays

@@ -97,3 +97,29 @@ def test_a_remembered_sparse_buffer_is_noticed() -> None:
     report = check(chain, X, jac=reuse, rng=0)
     assert report.outcome is Outcome.FAIL
     assert report.reason in (Reason.ALIASING, Reason.STATE)
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9, 2.0**-500])
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_array])
+def test_a_stale_sparse_jacobian_fails_in_any_unit(unit: float, kind: Any) -> None:
+    """What is stored is not measured against where: an index is far larger than 1e-9."""
+    seen = X
+
+    def f(x: np.ndarray) -> Any:
+        nonlocal seen
+        seen = x.copy()
+        return unit * x**2
+
+    report = check(f, X, jac=lambda x: kind(sp.diags_array(2 * unit * seen)), rng=1)
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.STATE), str(report)
+
+
+def test_a_sparse_jacobian_that_comes_dense_the_second_time_is_another_answer() -> None:
+    calls = 0
+
+    def jac(x: np.ndarray) -> Any:
+        nonlocal calls
+        calls += 1
+        return tridiagonal(x) if calls % 2 else tridiagonal(x).toarray()
+
+    assert check(chain, X, jac=jac, rng=0).reason is Reason.STATE
