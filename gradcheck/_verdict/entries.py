@@ -79,6 +79,7 @@ _SUSPECTS = 64  # entries that are searched first where a direction disagrees an
 # so many are searched; if half of them are wrong that will do.
 _PLAINLY, _MANY, _FOREMOST = 4.0, 256, 128
 _AT_A_TIME = 256  # columns
+_FURTHEST = 1000  # log₂ of the times that steps may be lengthened
 _SHOWN = 8
 _MOST_TOGETHER = 64  # entries at a kink that are looked at together
 
@@ -452,10 +453,11 @@ class _Entries:
         They tell of an entry that rounding hides at smaller ones, but nothing against a claim: f may be another
         so far from x.
         """
-        further = 2.0 ** math.floor(math.log2(self._sizes.max() / self._sizes[i]))
-        if further <= 1 or not self._free:
+        _, exponents = np.frexp(self._sizes)
+        further = min(int(exponents.max() - exponents[i]), _FURTHEST)
+        if further < 1 or not self._free:
             return near
-        line = self._problem.curve(self._along(i)).in_longer_steps(further)
+        line = self._problem.curve(self._along(i)).in_longer_steps(math.ldexp(1.0, further))
         line = replace(line, noise=self._noise)
         found = derivative(Component(line, j), GOAL)
         c = self._judged(i, j, found)

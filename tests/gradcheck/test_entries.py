@@ -622,3 +622,10 @@ def test_many_wrong_entries_that_are_few_enough_are_counted() -> None:
         rng=0,
     )
     assert "(250 wrong entries)" in report.message
+
+
+@pytest.mark.parametrize("x", [[1e-160, 1e160], [1e-310, 1.0], [1e-310, 1e308]])
+def test_entries_of_all_sizes_that_floats_have(x: list[float]) -> None:
+    """Sizes whose ratio overflows are compared by their exponents."""
+    report = check(np.sum, np.array(x), grad=np.ones_like, mode="full", rng=0)
+    assert report.outcome is not Outcome.FAIL, str(report)
