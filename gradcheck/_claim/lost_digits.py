@@ -18,8 +18,9 @@ from gradcheck._claim.problem import Problem
 _COARSEST, _FINEST = -4, -46  # log₂ of the distances, in units of x's size
 _STRIDE = 2
 _PERSISTENT = 3  # distances at which it scatters
-_LOST = 2  # distances in a row at which it doesn't: closer to x there is no more scatter
-_STAIR = 1e-7  # times what it is off by: a smooth claim, whose differences fall by 2⁸, is no stiller there
+_LOST = 2  # distances in a row at which it doesn't move: closer to x there is no more scatter
+_STAIR = 1e-7  # times what it is off by: a smooth claim, whose differences fall by 2⁸, is stiller after two of that
+_FALLS = 16.0  # times from one distance to the next: no scatter does
 _PLACES, _DIFFERENCE = 7, (1.0, -4.0, 6.0, -4.0, 1.0)
 _LESS, _MORE = 1 / 8, 64.0  # times what it is off by
 
@@ -35,16 +36,18 @@ def scatters(problem: Problem, c: Comparison) -> bool:
     side = 1.0 if forward >= backward else -1.0
     size = min(problem.course(c.direction).unit, max(backward, forward) / 2)
     still = max(_STAIR * off, 4 * claim_eps(problem) * abs(c.claimed))
-    many = few = 0
+    many = unmoved = 0
+    before = 0.0
     for k in range(_COARSEST, _FINEST, -_STRIDE):
         scatter = _scatter(problem, c, side * size * 2.0**k)
         if scatter >= _LESS * off:
             many = many + 1 if scatter <= _MORE * off else 0
-            few = 0
-            continue
-        few += 1
-        if few == _LOST:
-            return many >= _PERSISTENT and scatter <= still
+        elif still < scatter <= before / _FALLS:
+            return False
+        unmoved = unmoved + 1 if scatter <= still else 0
+        if unmoved == _LOST:
+            break
+        before = scatter if scatter < _LESS * off else 0.0
     return many >= _PERSISTENT
 
 

@@ -325,18 +325,24 @@ def _lines(r: Report) -> list[str]:
     if r.diagnosis is not None:
         lines += ["", f"  looks like: {r.diagnosis.sentence}"]
     lines += [f"  note: {note}" for note in r.notes]
-    # a check that has found a mistake looks no further for what else it would have seen
-    if math.isfinite(r.resolution) and (r.outcome is not Outcome.FAIL or r.resolution < 1):
+    # a check that has found a mistake looks no further for what else it would have seen, and beside
+    # an f of zero an error is no part of anything
+    if 0 < r.resolution < (1 if r.outcome is Outcome.FAIL else math.inf):
         lines.append(f"  would have seen: an error of {r.resolution:.1e} of {_of_what(r)}")
-    tried = ", ".join(
-        [
-            _count(len(r.probes), "direction"),
-            f"{_count(r.evaluations, 'evaluation')} of f",
-            f"{r.claim_evaluations} of the {r.kind}",
-        ]
+    evaluations = (
+        f"{_count(r.evaluations, 'evaluation')} of f, {r.claim_evaluations} of the {r.kind}"
     )
-    lines.append(f"  tried: {tried}; rerun with rng={r.seed}")
+    if _is_of_every_entry(r):
+        where, again = "each entry", 'mode="full", '
+    else:
+        where, again = _count(len(r.probes), "direction"), ""
+    lines.append(f"  tried: {where}, {evaluations}; rerun with {again}rng={r.seed}")
     return lines
+
+
+def _is_of_every_entry(r: Report) -> bool:
+    """Whether entries were looked at instead of random directions."""
+    return math.isnan(r.miss_probability) and (bool(r.probes) or r.outcome is Outcome.PASS)
 
 
 def _of_what(r: Report) -> str:

@@ -112,7 +112,7 @@ class Examination:
         self._notes: list[str] = []
         self._rtol = 0.0
         self._miss_probability = MISS_PROBABILITY
-        self._forgiven = 0.0  # by how much a right formula that loses digits is off
+        self._forgiven = 0.0  # by which part of its size a right formula that loses digits is off
         self._crowded = False  # whether entries at kinks were left out
 
     # -- the two modes ---------------------------------------------------------------------------
@@ -165,9 +165,9 @@ class Examination:
             return verdict
         if self._forgiven:
             self._notes.append(
-                f"the {self._problem.kind} loses digits to cancellation: it is off by up to {self._forgiven:.1e}, "
-                "which is no more than the rounding of f's value explains, and scatters by as much when x moves "
-                "a little"
+                f"the {self._problem.kind} loses digits to cancellation: it is off by up to {self._forgiven:.1e} "
+                "of its size, which is no more than the rounding of f's value explains, and scatters by as much "
+                "when x moves a little"
             )
         bent = (c for c in self._random() if 2 * abs(c.found.bend) > _PLAINLY * c.missed)
         c = next(bent, None)
@@ -330,7 +330,7 @@ class Examination:
     def _forgive(self, wrong: Sequence[Comparison]) -> None:
         """Take what is off by the rounding of a right formula for agreement from now on."""
         self._problem.loses_digits = True
-        self._forgiven = max(c.off for c in wrong)
+        self._forgiven = max(c.off / c.scale for c in wrong)
 
     def _set_kinks_aside(self, support: Array) -> Sequence[Comparison]:
         """Judge entries at a kink by their one-sided derivatives, and go on without them."""

@@ -55,6 +55,29 @@ def test_a_formula_that_keeps_six_digits_is_right(x: float, form: str, mode: Any
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("x", [8.15, 8.45, 8.95, 9.0])
+def test_a_single_quantum_is_no_calm(x: float, mode: Any) -> None:
+    """On the way from scatter to a stair the claim happens to move by one quantum: a little scatter."""
+    for seed in range(3):
+        report = check(np.tanh, np.full(1, x), vjp=FORMS["vjp"], mode=mode, rng=seed)
+        assert report.outcome is Outcome.PASS, str(report)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_digits_are_lost_in_parts_of_a_size(mode: Any) -> None:
+    """What a note says doesn't depend on f's unit."""
+
+    def notes(unit: float) -> tuple[str, ...]:
+        claim = Elementwise(lambda x: unit * textbook(x))
+        return check(
+            lambda x: unit * np.tanh(x), np.array([9.5]), vjp=claim, mode=mode, rng=0
+        ).notes
+
+    assert "of its size" in "".join(notes(1.0))
+    assert notes(1.0) == notes(2.0**20) == notes(2.0**-300)
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("x", [13.5, 15.0])
 def test_one_that_keeps_fewer_fails_and_is_named(x: float, mode: Any) -> None:
     report = check(np.tanh, np.array([x]), vjp=FORMS["vjp"], mode=mode, rng=0)

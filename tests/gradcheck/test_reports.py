@@ -129,6 +129,21 @@ def test_text_of_a_pass() -> None:
     )
 
 
+def test_text_of_a_pass_of_every_entry() -> None:
+    assert str(check(cubes, X, grad=cubes_grad, mode="full", rng=4)) == (
+        "PASS  cubes [grad]: all 3 entries agree\n"
+        "  would have seen: an error of 4.1e-08 of an entry's size, in any that rounding doesn't hide\n"
+        '  tried: each entry, 14 evaluations of f, 3 of the grad; rerun with mode="full", rng=4'
+    )
+
+
+def test_text_of_a_constant() -> None:
+    """Beside an f of zero there is nothing that an error could be a part of."""
+    text = str(check(lambda x: 0.0, X, grad=np.zeros_like, rng=4))
+    assert text.startswith("PASS  <lambda> [grad]: f did not vary at all")
+    assert "would have seen" not in text
+
+
 def test_text_of_a_failure() -> None:
     def halved(x: np.ndarray) -> np.ndarray:
         g = cubes_grad(x)
