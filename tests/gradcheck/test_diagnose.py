@@ -38,9 +38,9 @@ def test_a_gross_one_is_named_in_spite_of_noise(seed: int) -> None:
 
 @pytest.mark.parametrize(("doubt", "plain"), [(1e-3, None), (0.015, 2), (0.05, 2)])
 def test_a_plain_factor_is_no_more_than_two_percent_off(doubt: float, plain: int | None) -> None:
-    """One of 2.02 may be 2 where it isn't known better; one of 2.05 is called 2 by no error bar."""
-    assert _simple_ratio(2.02, doubt) == plain
-    assert _simple_ratio(2.05, doubt) is None
+    """One of 2.0213 may be 2 where it isn't known better; one of 2.0513 is called 2 by no error bar."""
+    assert _simple_ratio(2.0213, doubt) == plain
+    assert _simple_ratio(2.0513, doubt) is None
 
 
 @pytest.mark.parametrize(("width", "kind"), [(2, "row"), (3, None)])
