@@ -124,9 +124,19 @@ def overlooked(problem: Problem) -> list[str]:
 
 
 def must_suit_output(problem: Problem) -> None:
-    """Raise a TypeError for a gradient of an f that doesn't return one real number."""
-    if problem.kind != "grad":
-        return
+    """Raise a TypeError for a gradient, or second derivatives, of an f that doesn't return one real number."""
+    match problem.kind:
+        case "grad":
+            _must_return_one_number(problem)
+        case "hess" | "hvp":
+            outputs, layout = problem.outputs, problem.inputs.layout
+            if outputs.size != 1 or outputs.is_complex or layout.is_complex:
+                raise TypeError(
+                    f"{problem.kind}= is for an f of real numbers that returns one real number"
+                )
+
+
+def _must_return_one_number(problem: Problem) -> None:
     if problem.outputs.is_complex:
         raise TypeError(
             "grad= is for an f that returns one real number, this one's is complex: use vjp="

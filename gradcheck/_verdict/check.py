@@ -12,12 +12,11 @@ from gradcheck._case.case import ClaimKind, SecondKind
 from gradcheck._case.domain import Domain, must_be_domain
 from gradcheck._case.inputs import Inputs
 from gradcheck._case.options import is_number, is_whole, positions
-from gradcheck._claim.settings import Settings
 from gradcheck._estimate.batch import Batched
 from gradcheck._report.record import notify
 from gradcheck._report.report import GradientError, Outcome, Report
 from gradcheck._verdict.examine import examine
-from gradcheck._verdict.pair import examine_pair
+from gradcheck._verdict.settings import Settings
 
 Mode = Literal["fast", "full"]
 Rng = int | np.random.Generator | None
@@ -131,11 +130,12 @@ def check(
         name=name or str(getattr(f, "__name__", type(f).__name__)),
         rtol=rtol,
         seed=seed_of(rng),
+        every_entry=mode == "full",
         workers=workers,
         batch=batch,
     )
     g = f if batch is None else batch.one
-    return _examined(g, inputs, claims, bare=bare, settings=settings, mode=mode)
+    return examine(g, inputs, claims, bare=bare, settings=settings)
 
 
 def assert_gradient(
@@ -220,53 +220,6 @@ def _batched(f: Callable[..., Any], x: Any) -> Batched:
         what = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
         raise TypeError(f"vectorized=True needs one float64 array for x, got {what}")
     return Batched(f)
-
-
-def _examined(
-    f: Callable[..., Any],
-    inputs: Inputs,
-    claims: dict[ClaimKind | SecondKind, Callable[..., Any]],
-    *,
-    bare: bool,
-    settings: Settings,
-    mode: Mode,
-) -> Report:
-    every_entry = mode == "full"
-    if len(claims) == 2:
-        return examine_pair(
-            f,
-            inputs,
-            claims["vjp"],
-            claims["jvp"],
-            bare=bare,
-            settings=settings,
-            every_entry=every_entry,
-        )
-    ((kind, claim),) = claims.items()
-    if kind == "hess" or kind == "hvp":
-        return _second_order(f, inputs, kind, claim, bare=bare, settings=settings, mode=mode)
-    return examine(f, inputs, kind, claim, bare=bare, settings=settings, every_entry=every_entry)
-
-
-def _second_order(
-    f: Callable[..., Any],
-    inputs: Inputs,
-    kind: SecondKind,
-    claim: Callable[..., Any],
-    *,
-    bare: bool,
-    settings: Settings,
-    mode: Mode,
-) -> Report:
-    if mode == "full":
-        raise ValueError(
-            f'{kind}= has no mode="full": see gradcheck.hessian_vector for every entry'
-        )
-    if kind == "hess" and len(inputs.layout.slots) != 1:
-        raise TypeError("hess= is for one array argument; use hvp= for several")
-    from gradcheck._verdict.second_order import examine_second_order  # most checks don't need it
-
-    return examine_second_order(f, inputs, kind, claim, bare=bare, settings=settings)
 
 
 def _claims(

@@ -58,6 +58,10 @@ class Draws:
             return lambda: np.array([1.0])
         return self._drawn(problem.outputs.size)
 
+    def question(self) -> Made:
+        """Return what makes the last argument of a vjp or a jvp."""
+        return self.tangent() if self._problem.kind == "jvp" else self.cotangent()
+
     def _drawn(self, count: int) -> Made:
         """Draw numbers of either sign; return what makes new arrays of them."""
         if count <= _FEW:

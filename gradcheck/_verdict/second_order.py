@@ -13,44 +13,32 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from gradcheck._case.case import SecondKind
 from gradcheck._case.domain import Array
-from gradcheck._case.inputs import Inputs
-from gradcheck._claim.compare import CLOSELY, Comparison, claim_eps, claim_rtol, norm
-from gradcheck._claim.conduct import (
-    Witnessed,
-    claim_is_linear,
-    function_is_usable,
-    looked_at_in_float64,
-    overlooked,
-)
-from gradcheck._claim.problem import Violation
+from gradcheck._claim.compare import CLOSELY, Comparison, Made, claim_eps, norm
+from gradcheck._claim.conduct import Witnessed
 from gradcheck._claim.second_problem import SecondProblem
-from gradcheck._claim.settings import Settings
 from gradcheck._diagnosis.diagnose import diagnose_throughout
 from gradcheck._diagnosis.locate import MOST_ENTRIES, Located
-from gradcheck._estimate.directions import MISS_PROBABILITY, detectable_matrix, signed
+from gradcheck._estimate.directions import detectable_matrix, signed
 from gradcheck._estimate.hessian import bilinear
-from gradcheck._estimate.line import quiet
 from gradcheck._estimate.search import Goal
 from gradcheck._estimate.singular import Found
 from gradcheck._report.report import (
     Outcome,
     Reason,
-    Report,
     WrongEntry,
     entry_label,
     hessian_label,
     number,
 )
+from gradcheck._verdict.course import COARSEST_RESOLUTION, DIRECTIONS, Course
 from gradcheck._verdict.endings import Verdict, constant, doubtful
-from gradcheck._verdict.examine import COARSEST_RESOLUTION, DIRECTIONS
+from gradcheck._verdict.settings import Settings
 
 _GOAL = Goal(rtol=1e-8)
 _TIMES = 100.0  # the claim's tolerance, which some fifteen pairs see
@@ -78,19 +66,6 @@ _WHY = {
 _HIDDEN = (Reason.NOISE, "f's rounding or noise hides its second derivatives")
 
 
-def examine_second_order(
-    f: Callable[..., Any],
-    inputs: Inputs,
-    kind: SecondKind,
-    claim: Callable[..., Any],
-    *,
-    bare: bool,
-    settings: Settings,
-) -> Report:
-    """Check a claim about second derivatives and report."""
-    return _SecondOrder(SecondProblem(f, inputs, kind, claim, bare=bare), settings).report()
-
-
 @dataclass(frozen=True, slots=True)
 class _Block:
     """Some rows and columns of H, and the comparison that moves these alone."""
@@ -100,79 +75,35 @@ class _Block:
     comparison: Comparison
 
 
-class _SecondOrder:
-    """A check under way."""
+class SecondOrder(Course):
+    """A check of second derivatives."""
 
     def __init__(self, problem: SecondProblem, settings: Settings) -> None:
+        super().__init__(problem, settings)
         self._problem = problem
-        self._settings = settings
         self._rng = np.random.default_rng(settings.seed)
-        self._rtol = 0.0
         self._claims_something = False
         self._pairs: list[Comparison] = []
-        self._notes: list[str] = []
 
-    def report(self) -> Report:
-        """Run the check."""
-        try:
-            with quiet():
-                found = self._verdict()
-        except Violation as finding:
-            ended = finding.outcome, finding.reason, finding.message
-            found = Verdict(*ended, diagnosis=finding.diagnosis)
-        problem = self._problem
-        return Report(
-            outcome=found.outcome,
-            reason=found.reason,
-            message=found.message,
-            name=self._settings.name,
-            kind=problem.kind,
-            evaluations=problem.calls.calls,
-            claim_evaluations=problem.claim_calls.calls,
-            resolution=found.resolution,
-            miss_probability=MISS_PROBABILITY,
-            rtol=self._rtol,
-            seed=self._settings.seed,
-            wrong_entries=found.wrong_entries,
-            diagnosis=found.diagnosis,
-            probes=tuple(c.probe() for c in self._pairs),
-            notes=tuple(self._notes),
-        )
+    def comparisons(self) -> Sequence[Comparison]:
+        """Return those along random pairs of directions."""
+        return self._pairs
 
-    def _begin(self) -> Witnessed:
-        problem = self._problem
-        problem.begin()
-        note = function_is_usable(problem)
-        if note:
-            self._notes.append(note)
-        if (
-            problem.outputs.size != 1
-            or problem.outputs.is_complex
-            or problem.inputs.layout.is_complex
-        ):
-            raise TypeError(
-                f"{problem.kind}= is for an f of real numbers that returns one real number"
-            )
-        self._notes += looked_at_in_float64(problem)
-        self._rtol = claim_rtol(problem, self._settings.rtol)
+    def question(self) -> Made:
+        """Return what makes the direction that an hvp is asked twice."""
         # a generator of its own: which pairs a seed gives is up to the pairs
-        seed = self._settings.seed
-        witnessed = Witnessed(problem, lambda: self._direction(np.random.default_rng(seed)))
-        self._notes += overlooked(problem)
-        return witnessed
+        return lambda: self._direction(np.random.default_rng(self.settings.seed))
 
-    def _verdict(self) -> Verdict:
-        problem, witnessed = self._problem, self._begin()
-        chosen = self._settings.rtol
-        required = COARSEST_RESOLUTION if chosen is None else max(chosen, self._rtol)
+    def verdict(self) -> Verdict:
+        """Run the check."""
+        witnessed, required = self.begin(), self.required
         for _ in range(DIRECTIONS):
             self._add_pair()
         self._pairs = [self._closer(c) if c.slight else c for c in self._pairs]
         skewed = self._asymmetry()
         if not skewed:
             self._see(required)
-        witnessed.still_holds()
-        claim_is_linear(problem)
+        self.finish(witnessed)
         wrong = self._disagreeing()
         if skewed:
             return self._asymmetric(skewed, wrong)
@@ -219,7 +150,7 @@ class _SecondOrder:
 
     def _sees_enough(self, required: float) -> bool:
         blunt = self._numerical_resolution() > required
-        return not blunt and self._resolution() <= max(COARSEST_RESOLUTION, _TIMES * self._rtol)
+        return not blunt and self._resolution() <= max(COARSEST_RESOLUTION, _TIMES * self.rtol)
 
     def _disagreeing(self) -> list[Comparison]:
         return [c for c in self._pairs if not c.agrees]
@@ -238,11 +169,11 @@ class _SecondOrder:
         terms = u * product
         found = bilinear(self._problem, u, v, goal)
         scale, claimed = norm(terms), float(np.sum(terms))
-        allowed = found.radius + self._rtol * scale
-        natural = min(self._rtol, _NOTHING) * found.scale
+        allowed = found.radius + self.rtol * scale
+        natural = min(self.rtol, _NOTHING) * found.scale
         if abs(claimed - found.value) > allowed and scale <= 8 * natural:
             allowed += natural  # large terms that cancel leave their rounding
-        return Comparison("random", v, u, claimed, found, scale, allowed, self._rtol)
+        return Comparison("random", v, u, claimed, found, scale, allowed, self.rtol)
 
     def _closer(self, c: Comparison) -> Comparison:
         return self._compared(c.cotangent, c.direction, CLOSELY)
@@ -253,7 +184,7 @@ class _SecondOrder:
         u, v = c.cotangent, c.direction
         one, other = u * self._problem.hessian_product(v), v * self._problem.hessian_product(u)
         apart, scale = abs(float(np.sum(one) - np.sum(other))), max(norm(one), norm(other))
-        if not apart > self._rtol * scale:  # nor where both overflow
+        if not apart > self.rtol * scale:  # nor where both overflow
             return ""
         return (
             f"the {self._problem.kind} isn't symmetric: uᵀHv and vᵀHu differ by "
@@ -315,15 +246,15 @@ class _SecondOrder:
         terms = d * problem.hessian_product(d)
         noise = max(c.found.noise, curve.eps * max(abs(start), abs(middle), abs(end)))
         apart = (end - middle) - (middle - start) - h * h * float(np.sum(terms))
-        if abs(apart) > _PLAINLY * (noise + self._rtol * h * h * norm(terms)):
-            self._notes.append(
+        if abs(apart) > _PLAINLY * (noise + self.rtol * h * h * norm(terms)):
+            self.notes.append(
                 f"asked at another point, the {problem.kind} gives the very same numbers, though f's second "
                 "derivatives change on the way there: it is right at x, but doesn't look at its argument"
             )
 
     def _failed(self, wrong: Sequence[Comparison]) -> Verdict:
         worst = max(wrong, key=lambda c: c.excess)
-        diagnosis = diagnose_throughout(self._problem, self._pairs, self._rtol)
+        diagnosis = diagnose_throughout(self._problem, self._pairs, self.rtol)
         # of a mistake that is everywhere one entry is enough
         located = self._located(worst, MOST_ENTRIES if diagnosis is None else 1)
         if located.entries:

@@ -22,7 +22,7 @@ from gradcheck import (
 from gradcheck._claim.compare import GOAL, Comparison, confirm
 from gradcheck._estimate.search import Goal, search
 from gradcheck._estimate.singular import Found
-from gradcheck._verdict import entries, examine
+from gradcheck._verdict import entries, evidence
 
 X = np.array([0.5, -1.25, 2.0])
 A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
@@ -401,7 +401,7 @@ def test_one_slight_disagreement_accuses_nobody(
         bits = hashlib.blake2b(x.tobytes(), digest_size=8).digest()
         return float(np.sum(np.sin(x))) + int.from_bytes(bits) / 2**77
 
-    monkeypatch.setattr(examine, "confirm", unlucky)
+    monkeypatch.setattr(evidence, "confirm", unlucky)
     report = check(f, X, grad=np.cos, rng=0)
     assert calls > number
     assert report.outcome is not Outcome.FAIL, str(report)
@@ -420,7 +420,7 @@ def test_one_gross_disagreement_among_others_that_agree_is_inconclusive(
         c = confirm(*args)
         return replace(c, claimed=c.found.value + 1e6 * c.allowed) if calls == number else c
 
-    monkeypatch.setattr(examine, "confirm", unlucky)
+    monkeypatch.setattr(evidence, "confirm", unlucky)
     report = check(cubes, X, grad=cubes_grad, rng=0)
     assert report.outcome is Outcome.INCONCLUSIVE, str(report)
     assert "one direction of" in report.message

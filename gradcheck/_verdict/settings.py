@@ -14,5 +14,6 @@ class Settings:
     name: str
     rtol: float | None
     seed: int
+    every_entry: bool
     workers: int
     batch: Batched | None = None
