@@ -157,6 +157,11 @@ class Interval:
                 backward, forward = min(backward, back), min(forward, ahead)
         return backward, forward
 
+    def reach_alone(self, x: Array, sizes: Array) -> Array:
+        """Return how often each entry may move by its size either way."""
+        with np.errstate(over="ignore"):
+            return np.minimum(x - self.low, self.high - x) / sizes
+
     def _reach_of(self, x: Array, direction: Array) -> tuple[float, float]:
         length = np.abs(direction)
         to_low, to_high = (x - self.low) / length, (self.high - x) / length

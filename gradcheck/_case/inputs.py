@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck._case.domain import Array, Domain
+from gradcheck._case.domain import Array, Domain, Interval
 from gradcheck._case.numbers import as_array, full_name, is_precise, kind_of, number_array, numeric
 from gradcheck._case.steps import depth_of, furthest, natural_size, step_to, unit_of
 from gradcheck._case.tree import (
@@ -258,6 +258,19 @@ class Inputs:
                 b, f = domain.reach(x, d)
                 backward, forward = min(backward, b), min(forward, f)
         return backward, forward
+
+    def reach_alone(self) -> Array:
+        """Return how often each number may move by its size either way; NaN where a domain moves others along."""
+        reach = np.full(self.layout.size, math.inf)
+        if self._free:
+            return reach
+        for slot, x, domain in zip(self.layout.slots, self.point, self._domains, strict=True):
+            part = slice(slot.start, slot.stop)
+            if isinstance(domain, Interval):
+                reach[part] = domain.reach_alone(x.ravel(), self.sizes[part])
+            elif domain is not None:
+                reach[part] = math.nan
+        return reach
 
     @property
     def sizes(self) -> Array:

@@ -13,8 +13,9 @@ from gradcheck._diagnosis.locate import Located
 from gradcheck._verdict import endings
 from gradcheck._verdict.course import DIRECTIONS
 from gradcheck._verdict.endings import Verdict
-from gradcheck._verdict.entries import EntryResult, compare_every_entry
+from gradcheck._verdict.entries import compare_every_entry
 from gradcheck._verdict.evidence import FirstOrder
+from gradcheck._verdict.searches import EntryResult
 
 
 class ByEntries(FirstOrder):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gradcheck._claim.compare import Comparison
 from gradcheck._diagnosis.locate import Located
 from gradcheck._report.report import Diagnosis, Outcome, Reason, WrongEntry, number
-from gradcheck._verdict.entries import EntryResult
+from gradcheck._verdict.searches import EntryResult
 
 _HIDDEN = Reason.NOISE, "f's rounding or noise hides its derivative"
 _EDGE = Reason.DOMAIN, "f isn't finite around x, or x is too close to the end of its domain"

@@ -22,7 +22,7 @@ from gradcheck import (
 from gradcheck._claim.compare import GOAL, Comparison, confirm
 from gradcheck._estimate.search import Goal, search
 from gradcheck._estimate.singular import Found
-from gradcheck._verdict import entries, evidence
+from gradcheck._verdict import evidence, searches
 
 X = np.array([0.5, -1.25, 2.0])
 A = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
@@ -433,7 +433,7 @@ def test_slight_disagreement_of_an_entry_is_looked_at_again(
         found = search(component, goal)
         return found._replace(value=found.value + 5 * found.radius) if goal is GOAL else found
 
-    monkeypatch.setattr(entries, "derivative", unlucky)
+    monkeypatch.setattr(searches, "derivative", unlucky)
     report = check(
         lambda x: np.sum(np.sin(50 * x)), X, grad=lambda x: 50 * np.cos(50 * x), mode="full"
     )

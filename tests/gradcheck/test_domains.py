@@ -469,3 +469,35 @@ def test_samples_of_the_widest_interval_differ() -> None:
     sample = Interval(-1e308, 1e308).sample(np.random.default_rng(0), (8,), {})
     assert np.unique(sample).size == 8
     assert np.all(np.isfinite(sample))
+
+
+def test_entries_of_an_interval_are_placed_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every entry by itself would take a direction and a distance of x's size for each of them."""
+    asked = 0
+    original = Interval.reach
+
+    def counted(self: Interval, x: Any, direction: Any) -> tuple[float, float]:
+        nonlocal asked
+        asked += 1
+        return original(self, x, direction)
+
+    monkeypatch.setattr(Interval, "reach", counted)
+    x = np.random.default_rng(0).uniform(1.0, 2.0, 500)
+    x[3] = 1e-6  # a pair would leave its domain
+    report = check(
+        lambda x: np.sum(x * np.log(x)),
+        x,
+        grad=lambda x: np.log(x) + 1,
+        domain=Interval(0.0),
+        mode="full",
+        rng=0,
+    )
+    assert report.outcome is Outcome.PASS, str(report)
+    assert asked < 10
+
+
+def test_a_claim_that_overflows_times_x_is_told_apart_from_f() -> None:
+    x = np.array([1e200, 3.0])
+    report = check(np.sum, x, grad=lambda x: x, mode="full", rng=0)
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert "claims overflows" in report.message

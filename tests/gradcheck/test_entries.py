@@ -13,12 +13,12 @@ import pytest
 
 from gradcheck import Domain, Interval, Outcome, Reason, Report, Simplex, check
 from gradcheck._case.inputs import Inputs
-from gradcheck._claim import pairs
+from gradcheck._claim import outset, pairs
 from gradcheck._claim.compare import Comparison, claim_rtol, judged
 from gradcheck._claim.problem import Problem
 from gradcheck._estimate.batch import Batched, NotBatchedError, must_keep_rows_apart
 from gradcheck._estimate.line import quiet
-from gradcheck._verdict import entries
+from gradcheck._verdict import searches
 from gradcheck._verdict.entries import EntryResult, compare_every_entry
 
 LABELS = np.random.default_rng(0).integers(0, 10, 8)
@@ -347,21 +347,21 @@ def test_a_slight_disagreement_of_a_search_is_looked_at_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     goals = []
-    original = entries.derivative
+    original = searches.derivative
 
     def unlucky(component: Any, goal: Any) -> Any:
         goals.append(goal)
         found = original(component, goal)
-        if goal is not entries.GOAL:
+        if goal is not searches.GOAL:
             return found
         return found._replace(value=found.value + 5 * found.radius)
 
-    monkeypatch.setattr(entries, "derivative", unlucky)
+    monkeypatch.setattr(searches, "derivative", unlucky)
     x = np.array([0.4])  # a single input has no pair
     report = check(
         lambda x: np.sum(np.sin(50 * x)), x, grad=lambda x: 50 * np.cos(50 * x), mode="full"
     )
-    assert entries.CLOSELY in goals
+    assert searches.CLOSELY in goals
     assert report.outcome is Outcome.PASS, str(report)
     assert report.message == "its only entry agrees"
 
@@ -375,7 +375,7 @@ def test_a_direction_that_contradicts_every_entry_decides_nothing(
         c = judged(*args)
         return replace(c, claimed=c.found.value + 1e6 * c.allowed)
 
-    monkeypatch.setattr(entries, "judged", contradicting)
+    monkeypatch.setattr(outset, "judged", contradicting)
     report = check(np.sin, 0.7, grad=np.cos, mode="full", rng=0)
     assert report.outcome is Outcome.INCONCLUSIVE, str(report)
 
