@@ -63,8 +63,6 @@ class Comparison:
         By how much the two may differ.
     rtol : float
         The part of it that is tolerated of the claim, relative to `scale`.
-    unit : float
-        The size of t at which x has moved by about its own size; NaN if that wasn't looked at.
     excess : float
         How far the claim is outside, in units of what is allowed; at most 1 means agreement.
     """
@@ -77,7 +75,6 @@ class Comparison:
     scale: float
     allowed: float
     rtol: float
-    unit: float = math.nan
     excess: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -259,7 +256,7 @@ def judged(
     value = float(cotangent @ problem.arithmetic.value)
     unit = problem.course(direction).unit
     allowed += _rounding_of_zero(found, scale, rtol, value, unit)
-    return Comparison(label, direction, cotangent, claimed, found, scale, allowed, rtol, unit)
+    return Comparison(label, direction, cotangent, claimed, found, scale, allowed, rtol)
 
 
 def claimed_terms(problem: Problem, direction: Array, cotangent: Array) -> Array:

@@ -87,11 +87,16 @@ def claim_is_linear(problem: Problem) -> None:
             return
     out, once = ask(np.zeros(size)), ask(np.ones(size))
     if np.any(out):
-        ignored = equal_numbers(out, once)
         worst = float(out[np.argmax(np.abs(out))])
+        ignored = equal_numbers(out, once)
+        says = (
+            "ignores its last argument"
+            if ignored
+            else "adds something that its last argument has no part in"
+        )
         raise failure(
             Reason.NONLINEAR,
-            f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} doesn't multiply by its last argument",
+            f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} {says}",
             Diagnosis("upstream", f"the {what} is ignored") if ignored else None,
         )
     del out

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._case.domain import Array
-from gradcheck._case.numbers import numeric
 from gradcheck._claim.problem import Problem
-from gradcheck._estimate.batch import CHUNK, Batched, NotBatchedError, must_keep_rows_apart
+from gradcheck._estimate.batch import CHUNK, Batched, must_keep_rows_apart
 from gradcheck._estimate.line import Values
 
 _BLOCKS = 4  # for each thread, so that none waits long for the last
@@ -159,14 +158,5 @@ def _points(x: npt.NDArray[Any], sizes: Values, step: Values, block: Array) -> n
 
 def _at_once(problem: Problem, batch: Batched, points: npt.NDArray[Any]) -> Values:
     problem.calls.add(len(points))
-    try:
-        y = np.array(
-            numeric(batch.rows(points)), dtype=np.float64
-        )  # a copy: f may reuse its buffer
-    except NotBatchedError:
-        raise
-    except Exception:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
-        y = np.zeros(0)
-    if y.size != len(points) * problem.outputs.size:  # one by one it is seen which point it is
-        return problem.values_at((point,) for point in points)
-    return y.reshape(len(points), problem.outputs.size)
+    values = batch.values(points, problem.outputs.size)
+    return problem.values_at((point,) for point in points) if values is None else values

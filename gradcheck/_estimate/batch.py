@@ -49,10 +49,6 @@ class Batched:
         """Return f at a single point."""
         return self.rows(np.asarray(x)[None])[0]
 
-    def many(self, points: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """Return f at several points, one row each."""
-        return self.rows(np.stack(points))
-
     def rows(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return f at the points that an array holds along its first axis."""
         count = len(x)
@@ -63,6 +59,22 @@ class Batched:
                 f"them, an array of shape {x.shape}, it returned shape {y.shape}, expected ({count},) or ({count}, …)"
             )
         return y
+
+    def values(self, points: npt.NDArray[Any], size: int) -> Values | None:
+        """Return f at points, `size` numbers each; None where f raises, or returns something else than at x.
+
+        Which of the points it is shows when they are evaluated one by one.
+        """
+        try:
+            y = self.rows(points)
+        except NotBatchedError:
+            raise
+        except Exception:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
+            return None
+        if y.size != len(points) * size or not is_real(y):
+            return None
+        # a copy: f may reuse its buffer
+        return np.array(numeric(y), dtype=np.float64).reshape(len(points), size)
 
 
 class Filler:
@@ -110,19 +122,8 @@ class Filler:
                 line.know(t, row)
 
     def _evaluated(self, points: list[npt.NDArray[Any]], size: int) -> Values | None:
-        """Return the values flat, or None where f raises or returns something else than at x."""
         self._counter.calls += len(points)
-        try:
-            y = self._f.many(points)
-        except NotBatchedError:
-            raise
-        except Exception as error:  # noqa: BLE001 -- a probe may leave f's domain in any way that f likes
-            self._counter.error = f"{type(error).__name__}: {error}"
-            return None
-        if y.size != len(points) * size or not is_real(y):
-            return None
-        # a copy: f may reuse its buffer
-        return np.array(numeric(y), dtype=np.float64).reshape(len(points), size)
+        return self._f.values(np.stack(points), size)
 
     def _rows_agree(self, todo: Sequence[tuple[Line, Place, float]]) -> bool:
         """Compare three unlike rows of a batch with the same points alone; say whether that was possible.

@@ -32,6 +32,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcheck._estimate.line import Line
+from gradcheck._estimate.scatter import scatter_about_polynomial, uneven_places, upper_noise
 
 BASE = 4  # the coarsest rung of the first window: steps of 1/16 of the argument's size
 WIDTH = 4  # rungs in a window: three extrapolations, truncation of order h⁸
@@ -52,7 +53,6 @@ _LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver 
 SMALLEST = 5e-324
 _MOST_STAIRS = 4096  # beyond as many stairs their noise shows itself
 _WHOLE = 1e-3  # of a stair
-_GOLDEN = (math.sqrt(5) - 1) / 2
 _SCATTERED = 10
 CUBIC = 4
 
@@ -127,20 +127,6 @@ _ONE_SIDED_GAIN = math.hypot(
     *(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
     sum(w * 2**k for k, w in enumerate(_one_sided_weights(ONE_SIDED_WIDTH))),
 )
-# Upper 99.5 % bound of a standard deviation over its estimate from m samples: √(m / χ²_m(0.005)).
-NOISE_CONFIDENCE = 14.2  # of two samples, as the first window has them
-_CONFIDENCE = {
-    1: 160.0,
-    2: NOISE_CONFIDENCE,
-    3: 6.5,
-    4: 4.4,
-    5: 3.5,
-    6: 3.0,
-    7: 2.7,
-    8: 2.45,
-    9: 2.3,
-    10: 2.15,
-}
 
 
 class Component:
@@ -251,7 +237,7 @@ class Component:
             samples.append(math.sqrt(2.0) * r.step * abs(r.slope - w.slope_at(r.step)))
             there = curvature + growth * (r.step / w.tail.step) ** 2
             samples.append(math.sqrt(2.0 / 3.0) * r.step * abs(r.bend - there * r.step))
-        return max(_upper(samples), 3.0 * self.modelled_noise([*finer, w.tail]))
+        return max(upper_noise(samples), 3.0 * self.modelled_noise([*finer, w.tail]))
 
     def _grows(self, tail: Rung) -> bool:
         return min(abs(tail.plus), abs(tail.minus)) > GROWN * abs(self.origin)
@@ -273,7 +259,7 @@ class Component:
             bend = min(abs(c.bend - b.bend * (c.step / b.step)), abs(c.bend - b.bend))
             samples.append(math.sqrt(2.0) * c.step * abs(slope))
             samples.append(math.sqrt(2.0 / 3.0) * c.step * bend)
-            bounds.append(_upper(samples))
+            bounds.append(upper_noise(samples))
         # a few of the finest bound it as well as all of them, and take no fast oscillation for noise
         return max(min(bounds, default=0.0), 3.0 * self.modelled_noise(known[-3:]))
 
@@ -283,18 +269,11 @@ class Component:
         It looks to one side, where at most one part of a kink lies: to the given one, or uphill.
         """
         side = side or self.uphill()
-        # multiples of the golden ratio, so that no staircase is met at the same place of its stairs
-        places = (math.fmod(j * _GOLDEN, 1.0) for j in range(1, _SCATTERED + 1))
-        t = [side * (low + (high - low) * place) for place in places]
-        values = np.array([float(self.line.value(step)[self.index]) for step in t])
-        size = float(np.max(np.abs(values)))
-        if not (0.0 < size < math.inf):
+        t = side * (low + (high - low) * uneven_places(_SCATTERED))
+        values = np.array([float(self.line.value(step)[self.index]) for step in t.tolist()])
+        if not np.isfinite(values).all():
             return 0.0
-        basis = np.vander(np.array(t) / high, CUBIC)
-        relative = values / size
-        residual = relative - basis @ np.linalg.lstsq(basis, relative, rcond=None)[0]
-        spread = math.sqrt(float(np.sum(residual**2)) / (_SCATTERED - CUBIC))
-        return confidence(_SCATTERED - CUBIC) * spread * size
+        return scatter_about_polynomial(t / high, values, CUBIC)
 
     def credible(self, noise: float) -> bool:
         """Whether φ may have that much noise: as large as φ itself, it is an oscillation too fast to be seen."""
@@ -420,18 +399,6 @@ def _has_few_bits(number: float) -> bool:
     """Whether a number is a multiple of a thousandth of its own power of two, but for rounding."""
     mantissa = 1024 * math.frexp(number)[0]
     return abs(mantissa - round(mantissa)) < _WHOLE**2
-
-
-def confidence(samples: int) -> float:
-    """Return the factor from a standard deviation that some samples show to an upper bound of it."""
-    return _CONFIDENCE[min(samples, len(_CONFIDENCE))]
-
-
-def _upper(samples: Sequence[float]) -> float:
-    """Upper bound of the standard deviation behind some samples of noise."""
-    if not samples:
-        return 0.0
-    return confidence(len(samples)) * math.hypot(*samples) / math.sqrt(len(samples))
 
 
 def extrapolate(slopes: Sequence[float], ratio: int) -> tuple[float, list[float]]:

@@ -27,8 +27,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck._case.numbers import is_precise
-from gradcheck._estimate.ladder import CUBIC, ORDINARY, SIGMAS, Component, confidence
+from gradcheck._estimate.ladder import CUBIC, ORDINARY, SIGMAS, Component
 from gradcheck._estimate.line import Values
+from gradcheck._estimate.scatter import GOLDEN, scatter_about_polynomial, uneven_places
 from gradcheck._estimate.search import Goal, search
 from gradcheck._estimate.singular import Found
 
@@ -41,7 +42,6 @@ _NARROW = 2.0**-26  # many ulps of the argument
 # coefficients to eight digits.
 _FAR_OFF, _FAR_OFF_PLACES, _FAR_OFF_COEFFICIENTS = 0.125, 19, 9
 _NEAR, _FAR = 5, 7  # places in the narrow and in the wide neighbourhood
-_GOLDEN = (math.sqrt(5) - 1) / 2
 _STEADY = 1e-6  # relative change below which a derivative counts as steady whatever its trend
 _ANALYTIC = 2.0**-4
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)  # exact to rounding where φ is analytic
@@ -146,9 +146,8 @@ def _scatter(c: Component, scale: float) -> float | None:
     """
     unit = c.line.unit
     wide, narrow = scale * _WIDE, unit * _NARROW
-    places = [(math.fmod(j * _GOLDEN, 1.0) - 0.5) for j in range(1, _NEAR + _FAR + 1)]
     widths = [narrow if j < _NEAR else wide for j in range(_NEAR + _FAR)]
-    return _spread(c, np.multiply(places, widths), CUBIC)
+    return _spread(c, (uneven_places(_NEAR + _FAR) - 0.5) * widths, CUBIC)
 
 
 def _scatter_of_stairs(c: Component, found: Found, scale: float) -> float:
@@ -160,8 +159,8 @@ def _scatter_of_stairs(c: Component, found: Found, scale: float) -> float:
     if not _spans_stairs(c, found, scale, scale * _WIDE):
         return math.inf
     width = c.line.unit * _FAR_OFF if scale >= _coarsest(c) else scale * _FAR_OFF
-    places = [math.fmod(j * _GOLDEN, 1.0) - 0.5 for j in range(1, _FAR_OFF_PLACES + 1)]
-    spread = _spread(c, width * np.array(places), _FAR_OFF_COEFFICIENTS)
+    places = uneven_places(_FAR_OFF_PLACES) - 0.5
+    spread = _spread(c, width * places, _FAR_OFF_COEFFICIENTS)
     return math.inf if spread is None else spread
 
 
@@ -176,23 +175,14 @@ def _coarsest(c: Component) -> float:
 
 def _spread(c: Component, t: Values, coefficients: int) -> float | None:
     """Return an upper estimate of how far imaginary slopes at t scatter about a polynomial."""
-    widest = float(np.max(np.abs(t)))
     # steps of different mantissas, so that products with them round differently
-    steps = c.line.unit * 2.0 ** -(_TINY + np.arange(t.size) * _GOLDEN % 1.0)
+    steps = c.line.unit * 2.0 ** -(_TINY + np.arange(t.size) * GOLDEN % 1.0)
     places = zip((c.uphill() * t).tolist(), steps.tolist(), strict=True)
     found = [_imaginary_slope(c, *place) for place in places]
     if not all(g is not None and math.isfinite(g) for g in found):
         return None
-    slopes = np.array(found, dtype=np.float64)
-    size = float(np.max(np.abs(slopes)))
-    if size == 0.0:
-        return 0.0
-    basis = np.vander(t / widest, coefficients)
-    relative = slopes / size
-    residual = relative - basis @ np.linalg.lstsq(basis, relative, rcond=None)[0]
-    samples = t.size - coefficients
-    spread = math.sqrt(float(np.sum(residual**2)) / samples)
-    return confidence(samples) * spread * size
+    widest = float(np.max(np.abs(t)))
+    return scatter_about_polynomial(t / widest, np.array(found, dtype=np.float64), coefficients)
 
 
 def _imaginary_slope(c: Component, t: float, h: float) -> float | None:
@@ -313,7 +303,7 @@ def _is_precise_around(c: Component) -> bool:
     import mpmath
 
     width = mpmath.mpf(c.line.unit) * mpmath.mpf(2) ** -_ROUNDED
-    places = [width * (j + j * _GOLDEN % 1.0) for j in range(-3, 4)]
+    places = [width * (j + j * GOLDEN % 1.0) for j in range(-3, 4)]
     values = [_precise(c, t) for t in places]
     if any(y is None for y in values):
         return False

@@ -21,7 +21,6 @@ from gradcheck._estimate.ladder import (
     CENTRAL_GAIN,
     CHECK,
     GROWN,
-    NOISE_CONFIDENCE,
     ORDINARY,
     SIGMAS,
     SMALLEST,
@@ -31,6 +30,7 @@ from gradcheck._estimate.ladder import (
 )
 from gradcheck._estimate.line import Line, Values
 from gradcheck._estimate.oracles import derivative
+from gradcheck._estimate.scatter import NOISE_CONFIDENCE
 from gradcheck._estimate.search import Goal
 from gradcheck._estimate.singular import Found
 

@@ -45,12 +45,13 @@ from gradcheck._claim.problem import Problem, undecided
 from gradcheck._claim.seen import Mask, Seen, Yardstick
 from gradcheck._estimate.batch import Batched
 from gradcheck._estimate.directions import signed
-from gradcheck._estimate.ladder import NOISE_CONFIDENCE, SIGMAS
+from gradcheck._estimate.ladder import SIGMAS
 from gradcheck._estimate.line import Values
+from gradcheck._estimate.scatter import NOISE_CONFIDENCE
 from gradcheck._report.report import Reason
+from gradcheck._verdict.course import COARSEST_RESOLUTION
 from gradcheck._verdict.searches import EntryResult, Searches
 
-_COARSEST = 1e-2  # an entry whose radius is larger than this part of its size isn't checked
 _FINEST_STEP, _COARSEST_STEP = 2.0**-22, 2.0**-7
 _GROWTH_SAFETY = 64.0
 _TRUNCATION_SHARE = 4.0  # of a pair's radius, rounding is this many times the truncation
@@ -68,7 +69,7 @@ def compare_every_entry(
     workers: int,
     *,
     rng: np.random.Generator,
-    required: float = _COARSEST,
+    required: float = COARSEST_RESOLUTION,
     batch: Batched | None = None,
 ) -> EntryResult:
     """Compare the claimed Jacobian with the numerical one, entry by entry.
@@ -98,7 +99,7 @@ def compare_every_entry(
         raise undecided(
             Reason.DOMAIN, f"what the {problem.kind} claims overflows where x moves by its size"
         )
-    yardstick = Yardstick(problem, columns.claimed, min(required, _COARSEST))
+    yardstick = Yardstick(problem, columns.claimed, min(required, COARSEST_RESOLUTION))
     outset = look_along_one_direction(problem, columns, rtol, rng, batch)
     batch = batch if outset.roomy else None  # else it wasn't looked at
     return _Entries(problem, columns, yardstick, outset, rtol, rng, workers, batch).compare()

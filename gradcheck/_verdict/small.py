@@ -18,7 +18,7 @@ from gradcheck._claim.compare import (
     norm,
 )
 from gradcheck._claim.problem import Problem
-from gradcheck._estimate.ladder import NOISE_CONFIDENCE
+from gradcheck._estimate.scatter import NOISE_CONFIDENCE
 from gradcheck._estimate.search import Goal, one_pair
 from gradcheck._verdict.evidence import Evidence
 

@@ -286,3 +286,15 @@ def test_taking_a_key_away_or_adding_an_item_is_a_change() -> None:
         report = check(f, x, **claim, rng=0)
         assert (report.reason, report.message) == (Reason.MUTATION, message)
         assert len(x) == before
+
+
+def test_what_is_added_to_a_product_is_not_called_ignored() -> None:
+    """A vjp with a term of weight decay multiplies by v, and adds something else."""
+    a, w = np.ones((3, 2)), np.ones(2)
+    decayed = check(lambda w: a @ w, w, vjp=lambda w, v: a.T @ v + 0.1 * w, rng=0)
+    assert "adds something that its last argument has no part in" in decayed.message
+    assert decayed.diagnosis is None
+    ignored = check(lambda w: a @ w, w, vjp=lambda w, v: a.T @ np.ones(3), rng=0)
+    assert "ignores its last argument" in ignored.message
+    assert ignored.diagnosis is not None
+    assert ignored.diagnosis.kind == "upstream"
