@@ -98,6 +98,26 @@ def float64_of(value: Any) -> Floats:
     return np.asarray(numeric(value), dtype=np.float64)
 
 
+def is_sparse(a: Any) -> bool:
+    """Whether a matrix is one of SciPy's sparse kinds (which are not imported for that)."""
+    return not isinstance(a, np.ndarray) and hasattr(a, "tocoo") and hasattr(a, "tocsr")
+
+
+def same_entries(a: Any, b: Any) -> bool:
+    """Whether two sparse matrices hold the same numbers, however they are sorted: that SciPy may change."""
+    return a.shape == b.shape and all(map(_same_numbers, _entries(a), _entries(b)))
+
+
+def _entries(matrix: Any) -> tuple[npt.NDArray[Any], ...]:
+    entries = matrix.tocoo(copy=True)
+    entries.sum_duplicates()
+    return entries.row, entries.col, entries.data
+
+
+def _same_numbers(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+
+
 def kind_of(value: Any) -> str:
     """Say what a leaf holds, for messages."""
     a = np.asarray(value)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck._case.domain import Array
+from gradcheck._case.numbers import is_sparse, same_entries
 from gradcheck._case.steps import spacing
 
 _FLOAT64 = np.dtype(np.float64)
@@ -24,7 +25,7 @@ class Leaf(NamedTuple):
 
 def leaves(tree: Any, path: str = "") -> list[Leaf]:
     """Return the leaves in order: dict entries as they stand, then list and tuple items."""
-    if isinstance(tree, dict):
+    if is_dict(tree):
         items = [leaves(item, f"{path}[{key!r}]") for key, item in tree.items()]
     elif isinstance(tree, (list, tuple)):
         items = [leaves(item, f"{path}[{k}]") for k, item in enumerate(tree)]
@@ -33,9 +34,14 @@ def leaves(tree: Any, path: str = "") -> list[Leaf]:
     return list(chain.from_iterable(items))
 
 
+def is_dict(tree: Any) -> bool:
+    """Whether a value is a dict with arguments in it; SciPy's matrices that are dictionaries of keys are not."""
+    return isinstance(tree, dict) and (type(tree) is dict or not is_sparse(tree))
+
+
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """Return a value of the same structure with the function of each leaf in its place, in order."""
-    if isinstance(tree, dict):
+    if is_dict(tree):
         entries = {key: mapped(function, item) for key, item in tree.items()}
         if type(tree) is dict:
             return entries
@@ -60,8 +66,8 @@ def leaves_like(pattern: Any, tree: Any) -> list[Any] | None:
 
     That is another if containers, keys or lengths are.
     """
-    if isinstance(pattern, dict):
-        if not isinstance(tree, dict) or tree.keys() != pattern.keys():
+    if is_dict(pattern):
+        if not is_dict(tree) or tree.keys() != pattern.keys():
             return None
         pairs = [(item, tree[key]) for key, item in pattern.items()]
     elif isinstance(pattern, (list, tuple)):
@@ -69,7 +75,7 @@ def leaves_like(pattern: Any, tree: Any) -> list[Any] | None:
             return None
         pairs = list(zip(pattern, tree, strict=True))
     else:
-        return None if isinstance(tree, (dict, list, tuple)) else [tree]
+        return None if is_dict(tree) or isinstance(tree, (list, tuple)) else [tree]
     found: list[Any] = []
     for item, other in pairs:
         part = leaves_like(item, other)
@@ -80,12 +86,24 @@ def leaves_like(pattern: Any, tree: Any) -> list[Any] | None:
 
 
 def copied(tree: Any) -> Any:
-    """Return the same structure with every array copied, in its own memory layout."""
+    """Return the same structure with every array and sparse matrix copied, in its own memory layout."""
     return mapped(_copied_leaf, tree)
 
 
 def _copied_leaf(value: Any) -> Any:
-    return value.copy(order="K") if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return _copied_objects(value) if value.dtype == object else value.copy(order="K")
+    return value.copy() if is_sparse(value) else value
+
+
+def _copied_objects(a: Array) -> Array:
+    """Copy the arrays in an array of objects, too."""
+    new = a.copy(order="K")
+    for index in np.ndindex(
+        a.shape if a.ndim else 0
+    ):  # of a single one NumPy would unpack the array
+        new[index] = copied(a[index])
+    return new
 
 
 def first_change(before: Sequence[Leaf], after: Sequence[Leaf]) -> Leaf | None:
@@ -101,8 +119,16 @@ def first_change(before: Sequence[Leaf], after: Sequence[Leaf]) -> Leaf | None:
 def identical(a: Any, b: Any) -> bool:
     """Whether two leaves are equal to the last bit (NaN equals NaN)."""
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        if a.dtype == b.dtype == object:
+            return a.shape == b.shape and all(map(_unchanged, a.flat, b.flat))
         return a.dtype == b.dtype and equal_numbers(a, b)
+    if is_sparse(a) and is_sparse(b):
+        return a is b or same_entries(a, b)
     return a is b or bool(np.all(a == b))
+
+
+def _unchanged(a: Any, b: Any) -> bool:
+    return first_change(leaves(a), leaves(b)) is None
 
 
 def equal_numbers(a: Array, b: Array) -> bool:
@@ -127,7 +153,7 @@ def like(a: Array, value: Any) -> Any:
 
 def describe(tree: Any) -> str:
     """Say what a value is, for messages about structure."""
-    if isinstance(tree, dict):
+    if is_dict(tree):
         return f"a dict with keys {list(tree)}"
     if isinstance(tree, (list, tuple)):
         return f"a {type(tree).__name__} of {len(tree)}"

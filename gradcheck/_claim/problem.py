@@ -17,7 +17,14 @@ import numpy.typing as npt
 from gradcheck._case.case import ClaimKind, SecondKind
 from gradcheck._case.domain import Array
 from gradcheck._case.inputs import Inputs
-from gradcheck._case.numbers import NotANumberError, full_name, is_numeric, is_precise, numeric
+from gradcheck._case.numbers import (
+    NotANumberError,
+    full_name,
+    is_numeric,
+    is_precise,
+    is_sparse,
+    numeric,
+)
 from gradcheck._case.tree import (
     Layout,
     Slot,
@@ -174,7 +181,7 @@ class Problem(Forward):
                     gradient = self.pullback_beside(direction, t, cotangent)
                     return None if gradient is None else float((gradient * direction).sum())
                 case "jac":
-                    out = _without_dicts(self._beside(direction, t, cotangent))
+                    out = self._beside(direction, t, cotangent)
                     pullback = [np.asarray(b.T @ cotangent) for b in self._blocks_of(out)]
                     return float((np.concatenate(pullback) * direction).sum())
                 case "jvp":
@@ -243,8 +250,6 @@ class Problem(Forward):
         What doesn't depend on either is known from now on.
         """
         out = self._ask(*self._last_argument(probe))
-        if self.kind == "jac":
-            out = _without_dicts(out)
         parts = self._parts(out)
         self.overlooked = "" if self.inputs.all_vary else self._overlooked(out)
         if self.kind == "grad" and self._gradient is None:
@@ -288,7 +293,7 @@ class Problem(Forward):
     def _blocks(self) -> list[Any]:
         """Return the claimed Jacobian as one (outputs, entries) matrix per leaf, sparse ones as they came."""
         if self._jacobian is None:
-            self._jacobian = self._blocks_of(_without_dicts(self._ask()))
+            self._jacobian = self._blocks_of(self._ask())
         return self._jacobian
 
     def _blocks_of(self, out: Any) -> list[Any]:
@@ -389,13 +394,6 @@ class Problem(Forward):
         return mapped(lambda value: like(next(parts), value), self.output)
 
 
-def _without_dicts(out: Any) -> Any:
-    """Return a Jacobian with sparse parts as CSR: SciPy's dictionaries of keys look like arguments."""
-    if isinstance(out, (tuple, list)):
-        return tuple(_without_dicts(block) for block in out)
-    return out.tocsr() if is_sparse(out) else out
-
-
 def array_of(value: Any, what: str) -> npt.NDArray[Any]:
     """Return a part of a claim as an array; numbers of mpmath and SymPy become float64."""
     try:
@@ -408,11 +406,6 @@ def array_of(value: Any, what: str) -> npt.NDArray[Any]:
     return (
         numeric(a) if a.dtype.kind == "O" and any(map(is_precise, a.flat)) and is_numeric(a) else a
     )
-
-
-def is_sparse(a: Any) -> bool:
-    """Whether a matrix is one of SciPy's sparse kinds (which are not imported for that)."""
-    return not isinstance(a, np.ndarray) and hasattr(a, "tocoo") and hasattr(a, "tocsr")
 
 
 def _numbers_of(slot: Slot) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck._case.domain import Array
-from gradcheck._claim.problem import Problem, array_of, check_array, failure, is_sparse
+from gradcheck._case.numbers import is_sparse
+from gradcheck._claim.problem import Problem, array_of, check_array, failure
 from gradcheck._report.report import Reason
 
 

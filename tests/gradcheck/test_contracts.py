@@ -298,3 +298,77 @@ def test_what_is_added_to_a_product_is_not_called_ignored() -> None:
     assert "ignores its last argument" in ignored.message
     assert ignored.diagnosis is not None
     assert ignored.diagnosis.kind == "upstream"
+
+
+# -- constants that aren't arrays of numbers ---------------------------------------------------------
+
+
+def ragged() -> np.ndarray:
+    weights = np.empty(2, dtype=object)
+    weights[:] = [np.ones(2), {"scale": np.full(3, 2.0)}]
+    return weights
+
+
+def weighed(x: np.ndarray, weights: Any) -> float:
+    return float(np.sum(x**2) * weights[0].sum() * weights[1]["scale"].sum())
+
+
+def test_a_constant_array_of_arrays_is_looked_after_like_the_arrays() -> None:
+    def grad(x: np.ndarray, weights: Any) -> np.ndarray:
+        return 2 * x * weights[0].sum() * weights[1]["scale"].sum()
+
+    def spoiling(x: np.ndarray, weights: Any) -> np.ndarray:
+        weights[1]["scale"] *= 2
+        return grad(x, weights) / 2
+
+    weights = ragged()
+    assert check(weighed, (X, weights), grad=grad, argnums=0, rng=0)
+    report = check(weighed, (X, weights), grad=spoiling, argnums=0, rng=0)
+    assert (report.reason, report.message) == (
+        Reason.MUTATION,
+        "the grad changes its argument 1 in place",
+    )
+    assert weights[1]["scale"].tolist() == [2.0, 2.0, 2.0]
+
+
+SPARSE = ["csr", "csc", "bsr", "coo", "dia", "dok", "lil"]
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_a_sparse_constant_is_copied_and_watched(kind: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    matrix = getattr(sparse, f"{kind}_array")(np.array([[2.0, 0.0, 1.0], [0.0, 3.0, -1.0]]))
+
+    def f(x: np.ndarray, a: Any) -> float:
+        return float(np.sum((a @ x) ** 2))
+
+    def grad(x: np.ndarray, a: Any) -> np.ndarray:
+        return np.asarray(2 * (a.T @ (a @ x)))
+
+    def spoiling(x: np.ndarray, a: Any) -> np.ndarray:
+        out = grad(x, a)
+        if kind in ("dok", "lil"):
+            a[0, 0] = 7.0
+        else:
+            a.data *= 2
+        return out
+
+    assert check(f, (X, matrix), grad=grad, argnums=0, rng=0)
+    report = check(f, (X, matrix), grad=spoiling, argnums=0, rng=0)
+    assert (report.reason, report.message) == (
+        Reason.MUTATION,
+        "the grad changes its argument 1 in place",
+    )
+    assert matrix.toarray().tolist() == [[2.0, 0.0, 1.0], [0.0, 3.0, -1.0]]
+
+
+def test_a_sparse_constant_may_be_put_in_order() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    unsorted = sparse.csr_array((np.array([1.0, 2.0]), [2, 0], [0, 2]), shape=(1, 3))
+
+    def f(x: np.ndarray, a: Any) -> float:
+        a.sort_indices()  # as some of SciPy's own operations do
+        return float((a @ x)[0])
+
+    report = check(f, (X, unsorted), grad=lambda x, a: a.toarray()[0], argnums=0, rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
