@@ -42,6 +42,8 @@ def check_case(
 
     Raises
     ------
+    TypeError
+        If `case` or `sizes` is something else.
     ValueError
         If `sizes` names a size that the case doesn't have.
 
@@ -54,12 +56,16 @@ def check_case(
     >>> [str(report.outcome) for report in check_case(case, rng=0)]
     ['pass']
     """
+    _must_be_case(case)
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise TypeError(f'sizes must be a mapping such as {{"n": 5}}, got {sizes!r:.80}')
     unknown = set(sizes or ()) - set(case.sizes)
     if unknown:
         raise ValueError(f"case {case.name!r} has no size {sorted(unknown)}; it has {case.sizes}")
     seed = seed_of(rng)
     chosen = dict.fromkeys(case.sizes, DEFAULT_SIZE) | dict(sizes or {})
-    x = case.draw(np.random.default_rng(seed), **chosen)
+    # a seed of its own: from the directions' the signs of those would be known from x
+    x = case.draw(np.random.default_rng([seed, 1]), **chosen)
     return check_claims(case, x, mode=mode, seed=seed)
 
 
@@ -81,3 +87,12 @@ def check_claims(case: Case, x: tuple[Any, ...], *, mode: Mode, seed: int) -> tu
         )
         reports.append(report)
     return tuple(reports)
+
+
+def _must_be_case(case: Any) -> None:
+    if isinstance(case, Case):
+        return
+    if isinstance(case, (tuple, list)):
+        kind = f"{type(case).__name__} of {len(case)}"
+        raise TypeError(f"check_case takes one gradcheck.Case, got a {kind}: call it for each")
+    raise TypeError(f"check_case takes a gradcheck.Case, got {case!r:.80}")
