@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from itertools import compress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress, count
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck._case.constants import is_floating, is_whole
 from gradcheck._case.domain import Array, Domain, Interval
 from gradcheck._case.numbers import as_array, full_name, is_precise, kind_of, number_array, numeric
 from gradcheck._case.steps import depth_of, furthest, natural_size, step_to, unit_of
@@ -29,6 +30,7 @@ _WINDOW = 8  # rungs, without which nothing can be told
 _NO_DEPTH = -1
 _LARGEST_EXPONENT = 1000.0
 _PART = 2.0**-7  # of the largest movement, which another matters beside
+_MOST_MOVED = 100  # which fits into every type of integers
 _ENDLESS = (math.inf, math.inf)
 
 
@@ -87,8 +89,8 @@ class Inputs:
         # the differentiated arguments, for their structure
         self.pattern = tuple(self._args[k] for k in argnums)
         found = [(k, leaf) for k in argnums for leaf in leaves(self._args[k])]
-        floating = any(_is_floating(leaf.value) for _, leaf in found)
-        self._varies = _is_floating if floating else _is_whole
+        floating = any(is_floating(leaf.value) for _, leaf in found)
+        self._varies = is_floating if floating else is_whole
         self._vary = [self._varies(leaf.value) for _, leaf in found]
         chosen = list(compress(found, self._vary))
         named = [(k, leaf.path, number_array(leaf.value, _label(k, leaf))) for k, leaf in chosen]
@@ -210,6 +212,21 @@ class Inputs:
         new = iter(self.layout.split(flat))
         return tuple(self._filled(tree, new, np.zeros_like) for tree in self.pattern)
 
+    def along_held(self, moved: Sequence[int]) -> tuple[Any, ...]:
+        """Return a direction that moves integers that don't vary, the `moved` of all leaves that don't.
+
+        It has the structure of `pattern`; its numbers differ from place to place, so that they don't cancel.
+        """
+        places, new = count(), iter(self.layout.split(np.zeros(self.layout.size)))
+
+        def fill(value: Any) -> Any:
+            place = next(places)
+            if not (is_whole(value) and place in moved):
+                return np.zeros_like(value)
+            return np.full_like(value, 1 + place % _MOST_MOVED)
+
+        return tuple(self._filled(tree, new, fill) for tree in self.pattern)
+
     def guarded(self) -> tuple[Any, ...]:
         """Return copies of everything, constants too: for calls after which mutation is looked for."""
         args = self.original()
@@ -318,14 +335,6 @@ def _complex_step(x: Array, d: Array, t: complex) -> Array:
     moved = np.asarray(t * d)
     moved += x
     return moved
-
-
-def _is_floating(value: Any) -> bool:
-    return np.asarray(value).dtype.kind in "fc"
-
-
-def _is_whole(value: Any) -> bool:
-    return np.asarray(value).dtype.kind in "biu"
 
 
 def _in_floats(k: int, tree: Any) -> Any:

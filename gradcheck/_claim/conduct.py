@@ -120,13 +120,8 @@ def looked_at_in_float64(problem: Problem) -> list[str]:
 
 
 def overlooked(problem: Problem) -> list[str]:
-    """Return a note on a derivative that is claimed for what doesn't vary, once the claim has answered."""
-    if not problem.overlooked:
-        return []
-    return [
-        f"{problem.overlooked} holds integers and was not varied, so the {problem.kind} claimed for it "
-        "was not looked at; give it as floats"
-    ]
+    """Return notes on what stands in x and was not varied, once the claim has answered."""
+    return list(problem.overlooked or ())
 
 
 def must_suit_output(problem: Problem) -> None:

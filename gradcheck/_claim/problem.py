@@ -37,6 +37,7 @@ from gradcheck._case.tree import (
     mapped,
 )
 from gradcheck._claim.blame import place_of
+from gradcheck._claim.overlooked import claimed_along_integers, notes_on
 from gradcheck._estimate.batch import NotBatchedError
 from gradcheck._estimate.forward import Forward
 from gradcheck._estimate.line import Counter, Line, project, rounding
@@ -104,7 +105,8 @@ class Problem(Forward):
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
         self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
         self.loses_digits = False  # whether the claim has shown to be as good as f's rounding
-        self.overlooked = ""  # a number that doesn't vary, for which the claim has a derivative
+        # notes on what doesn't vary, once the claim has answered
+        self.overlooked: tuple[str, ...] | None = None
         # how far each of several outputs has moved along any line; None once nobody asks
         self.moved: Array | None = np.zeros(0)
         self._gradient: Array | None = None
@@ -199,15 +201,24 @@ class Problem(Forward):
             return float(cotangent[0]) * gradient if self.kind == "grad" else gradient
         return None
 
-    def _overlooked(self, out: Any) -> str:
-        """Say which number that doesn't vary the claim has a derivative for; empty if none."""
-        if self.kind in ("jvp", "hess"):
-            return ""
-        for label, claimed in self.inputs.held((out,) if self._bare else out):
-            plain = isinstance(claimed, (np.ndarray, np.generic, int, float))
-            if plain and is_numeric(claimed) and np.any(claimed):
-                return label
-        return ""
+    def _notes_on_held(self, out: Any) -> tuple[str, ...]:
+        match self.kind:
+            case "jvp":
+                claimed: list[Any] = claimed_along_integers(self.inputs, self._moves_along)
+            case "hess":
+                claimed = [None for _ in self.inputs.held(self.inputs.pattern)]
+            case _:
+                claimed = [a for _, a in self.inputs.held((out,) if self._bare else out)]
+        return notes_on(self.inputs, self.kind, claimed)
+
+    def _moves_along(self, direction: tuple[Any, ...]) -> bool:
+        """Whether a claimed jvp along what doesn't vary is anything but zero, where it answers."""
+        tangent = direction[0] if self._bare else direction
+        with suppress(Exception):
+            self.claim_calls.calls += 1
+            out = self._claim(*self.inputs.original(), tangent)
+            return any(np.any(numeric(leaf.value)) for leaf in leaves(out))
+        return False
 
     def answer_beside(self, direction: Array, t: float, probe: Array) -> list[Any] | None:
         """Return what `answer` does, at x + t·d instead of at x; None where the claim doesn't answer there."""
@@ -251,7 +262,8 @@ class Problem(Forward):
         """
         out = self._ask(*self._last_argument(probe))
         parts = self._parts(out)
-        self.overlooked = "" if self.inputs.all_vary else self._overlooked(out)
+        if self.overlooked is None:
+            self.overlooked = () if self.inputs.all_vary else self._notes_on_held(out)
         if self.kind == "grad" and self._gradient is None:
             self._gradient = self._flattened(parts)
         if self.kind == "jac" and self._jacobian is None:

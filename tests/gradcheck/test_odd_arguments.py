@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import math
+import re
+from collections import OrderedDict, UserDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import mpmath
@@ -101,6 +105,100 @@ def test_a_derivative_in_an_integer_is_not_looked_at_and_that_is_said() -> None:
     assert note.startswith("argument 0 holds integers and was not varied")
     for nothing in (None, 0.0, 0, Attached()):  # what is claimed for labels
         assert not check(f, (2, 0.5), grad=lambda a, b, n=nothing: (n, a**2), rng=0).notes
+
+
+@both_modes
+def test_an_integer_that_a_jvp_moves_along_is_not_looked_at_and_that_is_said(mode: Mode) -> None:
+    def f(a: Any, counts: Any, b: Any) -> Any:
+        return a**3 + 7 * b + counts[1].sum()
+
+    def jvp(a: Any, counts: Any, b: Any, u: Any) -> Any:
+        return 3 * a**2 * u[0] + 7 * u[2]
+
+    x = (1.5, [2, np.array([1, 4], dtype=np.uint8)], 3)
+    (note,) = check(f, x, jvp=jvp, rng=0, mode=mode).notes
+    assert note.startswith("argument 2 holds integers and was not varied, so the jvp")
+    report = check(f, x, jvp=lambda a, counts, b, u: 3 * a**2 * u[0], rng=0, mode=mode)
+    assert (report.outcome, report.notes) == (Outcome.PASS, ())
+
+
+@dataclass
+class Layer:
+    w: Any
+
+
+OPAQUE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "dataclass": (Layer, "Layer.*give its arrays as a dict, list or tuple"),
+    "UserDict": (lambda w: UserDict(w=w), r"UserDict.*write dict\(x\)"),
+    "object array": (lambda w: w.astype(object), r"array of dtype object.*write x.astype\(float\)"),
+    "Decimal": (lambda w: Decimal(float(w[0])), r"Decimal.*write float\(x\)"),
+    "structured": (lambda w: w.view([("w", float)]), "array of dtype .*give its fields as a dict"),
+    "sparse": (
+        lambda w: pytest.importorskip("scipy.sparse").csr_array(w[None]),
+        r"csr_array.*give its numbers \(A.data\) and build the matrix in f",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OPAQUE)
+def test_an_argument_that_is_not_looked_into_is_never_passed_in_silence(kind: str) -> None:
+    wrap, words = OPAQUE[kind]
+
+    def f(p: Any, y: Any) -> Any:
+        return (X**2) @ y
+
+    x = (wrap(X), X)
+    for claim in (
+        {"grad": lambda p, y: (wrap(1e6 * y), X**2)},
+        {"vjp": lambda p, y, v: (wrap(1e6 * y), v * X**2)},
+        {"jac": lambda p, y: (wrap(1e6 * y), X**2)},
+        {"hvp": lambda p, y, u: (wrap(1e6 * y), 0 * y)},
+    ):
+        with pytest.raises(TypeError, match=f"^argument 0 is an? {words}.*argnums="):
+            check(f, x, rng=0, **claim)
+    for claim in (
+        {"grad": lambda p, y: (None, X**2)},
+        {"vjp": lambda p, y, v: (0.0, v * X**2)},
+        {"jvp": lambda p, y, u: X**2 @ u[1]},
+        {"hess": lambda p, y: np.zeros((3, 3))},
+    ):
+        report = check(f, x, rng=0, **claim)
+        (note,) = (note for note in report.notes if "was not varied" in note)
+        assert report.outcome is Outcome.PASS
+        assert re.search(f"^argument 0 is an? {words}", note)
+    assert not check(f, x, grad=lambda p, y: X**2, argnums=1, rng=0).notes
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [
+        np.tanh,
+        check,
+        math,
+        "relu",
+        b"",
+        None,
+        np.random.default_rng(0),
+        int,
+        np.array(["a"]),
+        Outcome,
+    ],
+    ids=str,
+)
+def test_what_plainly_holds_no_numbers_is_a_constant(constant: Any) -> None:
+    x = (X, constant)
+    for nothing in (None, 0.0, np.zeros_like(constant)):
+        report = check(lambda x, c: squares(x), x, grad=lambda x, c, n=nothing: (2 * x, n), rng=0)
+        assert (report.outcome, report.notes) == (Outcome.PASS, ())
+    with pytest.raises(TypeError, match=r"^argument 1 is .*: return None for it, or"):
+        check(lambda x, c: squares(x), x, grad=lambda x, c: (2 * x, 3.0), rng=0)
+
+
+def test_many_arguments_that_are_not_looked_into_have_few_notes() -> None:
+    x = (X, [Layer(X)] * 9)
+    report = check(lambda x, c: squares(x), x, grad=lambda x, c: (2 * x, [None] * 9), rng=0)
+    assert len(report.notes) == 5
+    assert report.notes[-1] == "5 more arguments were not varied"
 
 
 def test_a_dict_of_its_own_class_reaches_f_as_such() -> None:
