@@ -63,7 +63,8 @@ def in_words(value: Any) -> tuple[str, str]:
     >>> in_words(Decimal("0.1"))
     ('a Decimal', 'write float(x)')
     """
-    what = "nothing (None)" if value is None else f"a {type(value).__name__}"
+    kind = type(value).__name__
+    what = "nothing (None)" if value is None else f"{'an' if kind[0] in 'aeioAEIO' else 'a'} {kind}"
     if isinstance(value, np.ndarray):
         what = f"an array of dtype {value.dtype}"
         if _kind(value) == "V":

@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck._case.constants import is_floating, is_whole
+from gradcheck._case.constants import in_words, is_constant, is_floating, is_whole
 from gradcheck._case.domain import Array, Domain, Interval
-from gradcheck._case.numbers import as_array, full_name, is_precise, kind_of, number_array, numeric
+from gradcheck._case.numbers import as_array, full_name, is_precise, number_array, numeric
 from gradcheck._case.steps import depth_of, furthest, natural_size, step_to, unit_of
 from gradcheck._case.tree import (
     Layout,
     Leaf,
     copied,
+    describe,
     first_change,
     leaves,
     leaves_like,
@@ -31,6 +32,7 @@ _NO_DEPTH = -1
 _LARGEST_EXPONENT = 1000.0
 _PART = 2.0**-7  # of the largest movement, which another matters beside
 _MOST_MOVED = 100  # which fits into every type of integers
+_SHOWN_KINDS = 4
 _ENDLESS = (math.inf, math.inf)
 
 
@@ -141,15 +143,20 @@ class Inputs:
         own = (np.ndarray, np.generic, int, float, complex)
         return next((full_name(a) for a in converted if not isinstance(a, own)), "")
 
-    @property
-    def emptiness(self) -> str:
-        """Say why nothing varies."""
-        kinds = {
-            f"{label} is a {full_name(value)} ({kind_of(value)})"
-            for label, value in self.held(self.pattern)
-            if np.size(value)
-        }
-        return "x holds no numbers" + "".join(f"; {kind}" for kind in sorted(kinds))
+    def must_hold_numbers(self) -> None:
+        """Raise an error that says what x is, if nothing in it could vary; an array without entries could."""
+        if any(self._vary):
+            return
+        kinds = []
+        for label, value in self.held(self.pattern):
+            what, advice = in_words(value)
+            kinds.append(f"{label} is {what}" + ("" if is_constant(value) else f": {advice}"))
+        held = "; ".join(kinds[:_SHOWN_KINDS])
+        if not kinds:
+            raise ValueError(
+                f"x holds no numbers to differentiate in: it is {describe(self.pattern[0])}"
+            )
+        raise TypeError(f"x holds no numbers to differentiate in: {held}")
 
     def original(self) -> tuple[Any, ...]:
         """Return fresh copies of all arguments."""

@@ -32,7 +32,7 @@ def function_is_usable(problem: Problem) -> str:
         can't move.
     """
     if problem.outputs.size == 0 or problem.inputs.layout.size == 0:
-        empty = "f returns no values" if problem.outputs.size == 0 else problem.inputs.emptiness
+        empty = "f returns no values" if problem.outputs.size == 0 else "x holds no numbers"
         raise undecided(Reason.EMPTY, f"there is nothing to differentiate: {empty}")
     if not problem.inputs.can_move:
         raise undecided(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck._case.call import misfit
 from gradcheck._case.case import ClaimKind, SecondKind
 from gradcheck._case.domain import Array
 from gradcheck._case.inputs import Inputs
@@ -129,6 +130,7 @@ class Problem(Forward):
         except NotBatchedError:
             raise  # the call makes no sense; f raised nothing
         except Exception as error:
+            self._must_take_x(error)
             kind = self.inputs.foreign_kind
             hint = (
                 f" (x is a {kind}, but f is handed NumPy arrays: convert inside f)" if kind else ""
@@ -141,6 +143,18 @@ class Problem(Forward):
         if changed:
             raise failure(Reason.MUTATION, f"f changes its {changed} in place")
         return args
+
+    def _must_take_x(self, error: Exception) -> None:
+        """Raise a TypeError if f takes another number of arguments than x has."""
+        count = len(self.inputs.original())
+        why = misfit(self._f, self.inputs.original()) if isinstance(error, TypeError) else ""
+        if why:
+            several = "; if f takes several arguments, give x as a tuple of them, (a, b)"
+            one = "; if f takes them as one argument, give x as (x,)"
+            raise TypeError(
+                f"f is called with {_counted(count, 'argument')}, {_names(count)}, but it is {why}"
+                + (several if count == 1 else one)
+            ) from error
 
     def line(self, direction: Array, cotangents: Array) -> Line:
         """Return the curve t ↦ (⟨v, f(x + t·d)⟩ for each row v of `cotangents`)."""
@@ -339,9 +353,13 @@ class Problem(Forward):
         try:
             out = self._claim(*args, *given)
         except Exception as error:
+            why = misfit(self._claim, (*args, *given)) if isinstance(error, TypeError) else ""
+            if why:
+                raise TypeError(f"the {self._usage()}, but it is {why}") from error
+            usage = f" (the {self._usage()})" if extra else ""
             raise failure(
                 Reason.CLAIM_RAISED,
-                f"the {self.kind} raised {type(error).__name__}: {error}{place_of(error)}",
+                f"the {self.kind} raised {type(error).__name__}: {error}{place_of(error)}{usage}",
             ) from error
         changed = self.inputs.mutated(args)
         if changed:
@@ -352,6 +370,11 @@ class Problem(Forward):
                     Reason.MUTATION, f"the {self.kind} changes its last argument in place"
                 )
         return out
+
+    def _usage(self) -> str:
+        last = {"vjp": ", v", "jvp": ", u", "hvp": ", u"}.get(self.kind, "")
+        names = _names(len(self.inputs.original()))
+        return f"{self.kind} is called as {self.kind}({names}{last})"
 
     def _flat_gradient(self, out: Any) -> Array:
         return self._flattened(self._leaves_of(out, f"the {self.kind}"))
@@ -418,6 +441,14 @@ def array_of(value: Any, what: str) -> npt.NDArray[Any]:
     return (
         numeric(a) if a.dtype.kind == "O" and any(map(is_precise, a.flat)) and is_numeric(a) else a
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _names(count: int) -> str:
+    return ", ".join(f"x{k}" for k in range(count)) if count > 1 else "x"
 
 
 def _numbers_of(slot: Slot) -> str:

@@ -14,7 +14,7 @@ from gradcheck._case.inputs import Inputs
 from gradcheck._case.options import is_number, is_whole, positions
 from gradcheck._estimate.batch import Batched
 from gradcheck._report.record import notify
-from gradcheck._report.report import GradientError, Outcome, Report
+from gradcheck._report.report import GradientError, Outcome, Reason, Report
 from gradcheck._verdict.examine import examine
 from gradcheck._verdict.settings import Settings
 
@@ -97,8 +97,9 @@ def check(
     Raises
     ------
     TypeError, ValueError
-        If the call itself makes no sense: no claim or several, x not finite or not in the domain,
-        an unknown mode, ``vectorized=True`` for an f that takes no batch.
+        If the call itself makes no sense: no claim or several, x without numbers, not finite or not
+        in the domain, an f or a claim that takes another number of arguments, an unknown mode,
+        ``vectorized=True`` for an f that takes no batch.
 
     Examples
     --------
@@ -122,8 +123,11 @@ def check(
     if not is_whole(workers) or workers < 1:
         raise ValueError(f"workers must be a positive int, got {workers!r}")
     args = x if isinstance(x, tuple) else (x,)
+    if not args:
+        raise ValueError("x is an empty tuple: give f's argument, or a tuple of them")
     numbers, bare = _argument_numbers(argnums, len(args), is_tuple=isinstance(x, tuple))
     inputs = Inputs(args, numbers, _domains(domain, numbers))
+    inputs.must_hold_numbers()
     inputs.must_lie_in_domains()
     batch = _batched(f, x) if vectorized else None
     settings = Settings(
@@ -164,7 +168,8 @@ def assert_gradient(
     ----------
     inconclusive : {"fail", "skip", "warn"}
         What to do where nothing can be told: raise (the default), skip the running test (of pytest
-        or unittest, by ``unittest.SkipTest``), or warn.
+        or unittest, by ``unittest.SkipTest``), or warn.  An f that raises at x or doesn't return numbers
+        is a mistake in the test, and raises in any case.
 
     Returns
     -------
@@ -174,7 +179,8 @@ def assert_gradient(
     Raises
     ------
     GradientError
-        If the outcome is ``fail``, or ``inconclusive`` and that is to fail; carries the report.
+        If the outcome is ``fail``, or ``inconclusive`` and that is to fail or due to an f that
+        raises at x or doesn't return numbers; carries the report.
     unittest.SkipTest
         If the outcome is ``inconclusive`` and that is to skip.
 
@@ -194,6 +200,8 @@ def assert_gradient(
     notify(report)
     if report.outcome is Outcome.PASS:
         return report
+    if report.reason in (Reason.FUNCTION_RAISED, Reason.DTYPE):
+        raise GradientError(report)
     if report.outcome is Outcome.INCONCLUSIVE and inconclusive == "skip":
         from unittest import SkipTest  # pytest takes it for a skip, too
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
+import functools
 import math
 import re
 from collections import OrderedDict, UserDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple
 
 import mpmath
 import numpy as np
@@ -58,12 +61,86 @@ def test_an_x_that_is_more_than_an_array_is_refused(x: Any, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "x", [np.array([1.0, 2.0], dtype=object), (np.array(["a"]),), {"w": object()}]
+    ("x", "words"),
+    [
+        (np.array([1.0, 2.0], dtype=object), r"dtype object: write x.astype\(float\)$"),
+        ((np.array(["a"]),), "argument 0 is an array of dtype <U1$"),
+        ({"w": object()}, r"argument 0\['w'\] is an object: give its arrays as a dict, list or"),
+        (None, r"argument 0 is nothing \(None\)$"),
+        (("relu", datetime.date.today()), "argument 0 is a str; argument 1 is a date$"),
+        ({1.0, 2.0}, "argument 0 is a set: give its arrays as"),
+        (iter([1.0]), "argument 0 is a list_iterator: give"),
+        (Fraction(1, 3), r"argument 0 is a Fraction: write float\(x\)$"),
+    ],
 )
-def test_an_x_without_numbers_says_what_it_is(x: Any) -> None:
-    report = check(lambda x: 1.0, x, grad=lambda x: x, rng=0)
-    assert (report.outcome, report.reason) == (Outcome.INCONCLUSIVE, Reason.EMPTY)
-    assert "argument 0" in report.message
+def test_an_x_without_numbers_says_what_it_is(x: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=f"^x holds no numbers to differentiate in: .*{words}"):
+        check(lambda x: 1.0, x, grad=lambda x: x)
+
+
+@pytest.mark.parametrize("x", [(), [], {}, ([], {})], ids=str)
+def test_an_x_without_arguments_or_arrays_is_refused(x: Any) -> None:
+    with pytest.raises(ValueError, match=r"^x (is an empty tuple|holds no numbers .* it is a )"):
+        check(lambda *x: 1.0, x, grad=lambda *x: x)
+
+
+class Pair(NamedTuple):
+    w: Any
+    b: Any
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "message"),
+    [
+        (
+            lambda a, b: a @ b,
+            X,
+            r"^f is called with 1 argument, x, but it is <lambda>\(a, b\): missing a required argument: 'b'; "
+            r"if f takes several arguments, give x as a tuple of them, \(a, b\)$",
+        ),
+        (
+            lambda p: p.w @ p.b,
+            Pair(X, X),
+            r"^f is called with 2 arguments, x0, x1, but it is .*: too many positional arguments; "
+            r"if f takes them as one argument, give x as \(x,\)$",
+        ),
+    ],
+)
+def test_an_f_of_another_number_of_arguments_is_refused(f: Any, x: Any, message: str) -> None:
+    for mode in ("fast", "full"):
+        with pytest.raises(TypeError, match=message):
+            check(f, x, vjp=f, jvp=f, mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [("grad", "x"), ("jac", "x"), ("vjp", "x, v"), ("jvp", "x, u"), ("hvp", "x, u")],
+)
+def test_a_claim_of_another_number_of_arguments_is_refused(kind: str, call: str) -> None:
+    words = rf"^the {kind} is called as {kind}\({call}\), but it is <lambda>\(\): too many"
+    with pytest.raises(TypeError, match=words):
+        check(squares, X, **{kind: lambda: X})
+
+
+def test_a_type_error_from_the_inside_is_a_finding() -> None:
+    """A function that takes its arguments is not accused of another number of them, nor is one that says nothing."""
+
+    @functools.wraps(lambda: None)
+    def inside(*x: Any) -> Any:
+        raise TypeError("missing 1 required positional argument: 'b'")
+
+    report = check(inside, X, grad=inside)
+    assert report.reason is Reason.FUNCTION_RAISED
+    report = check(squares, X, grad=inside)
+    assert report.reason is Reason.CLAIM_RAISED
+    assert check(max, X, grad=inside).reason is not Reason.FUNCTION_RAISED
+
+
+def test_a_vjp_that_raises_is_told_how_it_is_called() -> None:
+    matrix = np.ones((2, 3))
+    report = check(lambda x: matrix @ x, X, vjp=lambda v, x: matrix.T @ v)
+    assert report.reason is Reason.CLAIM_RAISED
+    assert report.message.endswith("(the vjp is called as vjp(x, v))")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,19 @@ def test_assert_gradient_on_inconclusive() -> None:
         assert_gradient(unknown, X, grad=np.cos, inconclusive="warn")
 
 
+@pytest.mark.parametrize("inconclusive", ["skip", "warn"])
+@pytest.mark.parametrize(
+    ("f", "said"),
+    [
+        (lambda x: x.no_such_method(), "f raised AttributeError at x"),
+        (lambda x: "text", "f must return numbers"),
+    ],
+)
+def test_a_broken_f_is_neither_skipped_nor_warned_of(f: Any, said: str, inconclusive: Any) -> None:
+    with pytest.raises(GradientError, match=said):
+        assert_gradient(f, X, grad=cubes_grad, inconclusive=inconclusive)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
