@@ -12,6 +12,7 @@ import numpy as np
 from gradcheck._case.constants import in_words, is_constant, is_floating, is_whole
 from gradcheck._case.domain import Array, Domain, Interval
 from gradcheck._case.numbers import as_array, full_name, is_precise, number_array, numeric
+from gradcheck._case.outside import why_outside
 from gradcheck._case.steps import depth_of, furthest, natural_size, step_to, unit_of
 from gradcheck._case.tree import (
     Layout,
@@ -118,8 +119,10 @@ class Inputs:
         """Raise a ValueError if a leaf lies outside its domain."""
         for slot, a, domain in zip(self.layout.slots, self.point, self._domains, strict=True):
             if domain is not None and not domain.contains(a):
+                why = why_outside(a, domain)
                 raise ValueError(
                     f"argument {slot.argument}{slot.path} does not lie in its domain {domain}"
+                    + (why and f": {why}")
                 )
 
     def widened(self) -> Inputs:

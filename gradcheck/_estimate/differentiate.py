@@ -14,6 +14,7 @@ from gradcheck._case.domain import Array, Domain, must_be_domain
 from gradcheck._case.inputs import Inputs
 from gradcheck._case.numbers import NotANumberError, as_array, is_real, kind_of, real_array
 from gradcheck._case.options import is_number
+from gradcheck._case.outside import why_outside
 from gradcheck._estimate.forward import Forward
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.line import quiet
@@ -194,7 +195,8 @@ def at_point(f: Callable[[Any], Any], x: Any, *, domain: Domain | None) -> Forwa
     if domain is not None:
         must_be_domain(domain)
         if not domain.contains(point):
-            raise ValueError(f"x does not lie in {domain}")
+            why = why_outside(point, domain)
+            raise ValueError(f"x does not lie in {domain}" + (why and f": {why}"))
     scalar = point.ndim == 0 and not isinstance(x, np.ndarray)
     kept = (
         point.dtype.type(point) if isinstance(x, np.generic) else float(point) if scalar else point

@@ -69,7 +69,7 @@ def check(
         The arguments that the claim differentiates in; all by default.  With an int the claim
         returns one gradient, with a tuple a tuple of them, in its order.
     domain : Domain or Mapping of int to Domain, optional
-        Where f may be evaluated; of the first differentiated argument, or by position.
+        Where f may be evaluated; of several differentiated arguments by position, ``{0: Interval(0)}``.
     rtol : float, optional
         Relative error of the claim that is tolerated, between 0 and 1.  The default, and the least,
         is the rounding of a computed gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.  A
@@ -116,12 +116,14 @@ def check(
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}")
     if mode not in ("fast", "full"):
-        raise ValueError(f'mode must be "fast" or "full", got {mode!r}')
+        raise ValueError(f'mode must be "fast" or "full", got {mode!r:.80}')
     _must_be_tolerance(rtol)
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a str, got {name!r:.80}")
     if not is_whole(workers) or workers < 1:
-        raise ValueError(f"workers must be a positive int, got {workers!r}")
+        raise ValueError(f"workers must be a positive int, got {workers!r:.80}")
+    if not isinstance(vectorized, (bool, np.bool_)):
+        raise TypeError(f"vectorized must be True or False, got {vectorized!r:.80}")
     args = x if isinstance(x, tuple) else (x,)
     if not args:
         raise ValueError("x is an empty tuple: give f's argument, or a tuple of them")
@@ -192,7 +194,7 @@ def assert_gradient(
     """
     __tracebackhide__ = True
     if inconclusive not in ("fail", "skip", "warn"):
-        raise ValueError(f'inconclusive must be "fail", "skip" or "warn", got {inconclusive!r}')
+        raise ValueError(f'inconclusive must be "fail", "skip" or "warn", got {inconclusive!r:.80}')
     report = check(
         f, x, grad=grad, jac=jac, vjp=vjp, jvp=jvp, hess=hess, hvp=hvp, argnums=argnums, domain=domain,
         rtol=rtol, mode=mode, vectorized=vectorized, rng=rng, workers=workers, name=name,
@@ -218,9 +220,12 @@ def seed_of(rng: Rng) -> int:
         return int(rng.integers(2**63))
     if rng is None:
         return int(np.random.default_rng().integers(2**63))
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
-        return int(rng)
-    raise TypeError(f"rng must be a non-negative int, a numpy Generator or None, got {rng!r}")
+    wanted = "rng must be a non-negative int, a numpy Generator or None, got"
+    if not is_whole(rng):
+        raise TypeError(f"{wanted} {rng!r:.80}: write np.random.default_rng(0), for example")
+    if rng < 0:
+        raise ValueError(f"{wanted} {rng!r:.80}")
+    return int(rng)
 
 
 def _batched(f: Callable[..., Any], x: Any) -> Batched:
@@ -264,6 +269,11 @@ def _domains(
         return {}
     if not isinstance(domain, Mapping):
         must_be_domain(domain)
+        if len(numbers) > 1:
+            raise TypeError(
+                f"one domain is given for {len(numbers)} differentiated arguments: say whose it is by position, "
+                f"as in domain={{{numbers[0]}: {domain!r:.80}}}"
+            )
         return {numbers[0]: domain}
     for key, one in domain.items():
         if key not in numbers:

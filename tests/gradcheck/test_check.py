@@ -574,6 +574,12 @@ def test_wrong_output_and_input_of_a_vector_function() -> None:
         ({"argnums": 1.0}, TypeError, "argnums must be an int .* got 1.0"),
         ({"argnums": (0.0,)}, TypeError, "argnums must be an int"),
         ({"argnums": True}, TypeError, "argnums must be an int"),
+        ({"vectorized": "no"}, TypeError, "vectorized must be True or False, got 'no'"),
+        ({"rng": -1}, ValueError, "rng must be a non-negative int, .* got -1$"),
+        ({"rng": True}, TypeError, "rng must be a non-negative int, .* got True"),
+        ({"rng": np.random.default_rng}, TypeError, r"write np.random.default_rng\(0\)"),
+        ({"rng": np.random.RandomState(0)}, TypeError, r"write np.random.default_rng\(0\)"),
+        ({"mode": "fast" * 99}, ValueError, r'mode must be "fast" or "full", got .{80}$'),
     ],
 )
 def test_options_of_another_type_are_named(

@@ -135,6 +135,47 @@ def test_points_outside_are_refused(domain: Domain, outside: Any) -> None:
         check(np.sum, outside, grad=np.ones_like, domain=domain)
 
 
+@pytest.mark.parametrize(
+    ("domain", "x", "words"),
+    [
+        (Interval(0.0), [0.5, -1.0], r"entry \[1\] is -1.0$"),
+        (Interval(0.0, 1.0), 2.0, "it is 2.0$"),
+        (Simplex(), [0.5, 0.0, 0.5], r"entry \[1\] is 0.0$"),
+        (Simplex(), [[0.5, 0.5], [1.0, 1.0]], r"row \[1\] sums to 2.0: divide by x.sum\(axis=-1"),
+        (
+            Symmetric(),
+            [[1.0, 0.25], [0.5, 1.0]],
+            r"entry \[0, 1\] is 0.25 and \[1, 0\] is 0.5, 0.25 apart: give \(A \+ A.T\) / 2$",
+        ),
+        (PositiveDefinite(), [[[1.0, 1e-16], [0.0, 1.0]]], r".*1e-16 apart: give .*np.swapaxes"),
+        (PositiveDefinite(), [[1.0, 2.0], [2.0, 1.0]], "its smallest eigenvalue is -1$"),
+        (PositiveDefinite(), [1.0], r"its shape is \(1,\), not that of square matrices"),
+    ],
+)
+def test_what_lies_outside_is_named(domain: Domain, x: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=f"does not lie in its domain .*: {words}"):
+        check(np.sum, np.array(x), grad=np.ones_like, domain=domain)
+
+
+def test_what_lies_outside_of_the_domain_of_a_derivative_is_named() -> None:
+    with pytest.raises(ValueError, match=r"x does not lie in Interval.*: it is -1.0"):
+        differentiate(math.log, -1.0, domain=Interval(0.0))
+
+
+def test_one_domain_for_several_arguments_is_refused() -> None:
+    def grad(a: Any, b: Any) -> Any:
+        return b, a
+
+    x = (np.full(2, 0.5), np.full(2, 0.5))
+    words = (
+        r"one domain is given for 2 .*: say whose it is by position, as in domain={0: Interval\("
+    )
+    with pytest.raises(TypeError, match=words):
+        check(np.dot, x, grad=grad, domain=Interval(0.0))
+    assert check(np.dot, x, grad=grad, domain={0: Interval(0.0)}, rng=0)
+    assert check(np.dot, x, grad=lambda a, b: a, argnums=1, domain=Interval(0.0), rng=0)
+
+
 def test_reach_ends_where_a_matrix_becomes_singular() -> None:
     a, d = sampled(PositiveDefinite(), 6, 6), sampled(Symmetric(), 6, 6)
     backward, forward = PositiveDefinite().reach(a, d)
