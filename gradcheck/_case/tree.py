@@ -85,6 +85,23 @@ def leaves_like(pattern: Any, tree: Any) -> list[Any] | None:
     return found
 
 
+def difference(pattern: Any, tree: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """Return where the structure of `tree` first differs from that of `pattern`: the path, and both there."""
+    if is_dict(pattern):
+        if not is_dict(tree) or tree.keys() != pattern.keys():
+            return path, pattern, tree
+        steps = [(f"{path}[{key!r}]", item, tree[key]) for key, item in pattern.items()]
+    elif isinstance(pattern, (list, tuple)):
+        if not isinstance(tree, (list, tuple)) or len(tree) != len(pattern):
+            return path, pattern, tree
+        pairs = enumerate(zip(pattern, tree, strict=True))
+        steps = [(f"{path}[{k}]", item, other) for k, (item, other) in pairs]
+    else:
+        return (path, pattern, tree) if is_dict(tree) or isinstance(tree, (list, tuple)) else None
+    found = (difference(item, other, where) for where, item, other in steps)
+    return next((one for one in found if one is not None), None)
+
+
 def copied(tree: Any) -> Any:
     """Return the same structure with every array and sparse matrix copied, in its own memory layout."""
     return mapped(_copied_leaf, tree)

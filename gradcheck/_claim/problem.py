@@ -31,7 +31,9 @@ from gradcheck._case.tree import (
     Slot,
     copied,
     describe,
+    difference,
     first_change,
+    is_dict,
     leaves,
     leaves_like,
     like,
@@ -324,7 +326,10 @@ class Problem(Forward):
 
     def _blocks_of(self, out: Any) -> list[Any]:
         if len(self.outputs.slots) != 1 or self.outputs.slots[0].path:
-            raise TypeError("jac= needs an f that returns one array or scalar; use vjp=")
+            raise TypeError(
+                "jac= needs an f that returns one array or scalar, this one returns "
+                f"{describe(self.output)}: let it return one array (np.array), or use vjp="
+            )
         if self.outputs.is_complex or self.inputs.layout.is_complex:
             raise TypeError("jac= is for real numbers; for complex ones use vjp= or jvp=")
         claimed = self._leaves_of(out, "the Jacobian")
@@ -393,12 +398,12 @@ class Problem(Forward):
         varying = self.inputs.varying(trees)
         if varying is None:
             expected = self.inputs.pattern[0] if self._bare else self.inputs.pattern
-            raise failure(
-                Reason.SHAPE,
-                f"{what} returns {describe(out)} where x is {describe(expected)}{self._hint(out)}",
-            )
-        if any(leaf is None for leaf in varying):
-            raise failure(Reason.SHAPE, f"{what} returns nothing (None)")
+            raise _misshapen(what, out, "x", expected, self._hint(out))
+        for slot, leaf in zip(self.inputs.layout.slots, varying, strict=True):
+            if leaf is None:
+                alone = self._bare and not slot.path
+                where = "" if alone else f" for argument {slot.argument}{slot.path}"
+                raise failure(Reason.SHAPE, f"{what} returns nothing (None){where}")
         return varying
 
     def _hint(self, out: Any) -> str:
@@ -415,10 +420,7 @@ class Problem(Forward):
     def _checked(self, out: Any, pattern: Any, layout: Layout, what: str, where: str) -> Array:
         given = leaves_like(pattern, out)
         if given is None:
-            raise failure(
-                Reason.SHAPE,
-                f"{what} returns {describe(out)} where {where} is {describe(pattern)}",
-            )
+            raise _misshapen(what, out, where, pattern)
         parts = [array_of(a, what) for a in given]
         for a, slot in zip(parts, layout.slots, strict=True):
             check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
@@ -429,8 +431,35 @@ class Problem(Forward):
         return mapped(lambda value: like(next(parts), value), self.output)
 
 
+def _misshapen(what: str, out: Any, where: str, pattern: Any, hint: str = "") -> Violation:
+    """Return the finding that an answer has another structure, with the first place where it has."""
+    path, expected, given = difference(pattern, out) or ("", pattern, out)
+    if not is_dict(expected) and not isinstance(expected, (list, tuple)):
+        hint = hint or _hint_for_array(given)
+    at, here = (f" at {path}", "has") if path else ("", "is")
+    message = (
+        f"{what} returns {describe(given)}{at} where {where} {here} {describe(expected)}{hint}"
+    )
+    return failure(Reason.SHAPE, message)
+
+
+def _hint_for_array(given: Any) -> str:
+    if isinstance(given, tuple) and len(given) == 1:
+        return "; return its item alone"
+    return "; return np.array(…)" if isinstance(given, (list, tuple)) else ""
+
+
 def array_of(value: Any, what: str) -> npt.NDArray[Any]:
     """Return a part of a claim as an array; numbers of mpmath and SymPy become float64."""
+    if is_sparse(value):
+        raise failure(
+            Reason.DTYPE, f"{what} is a {full_name(value)}, expected an array: return A.toarray()"
+        )
+    if callable(getattr(value, "matvec", None)):
+        raise failure(
+            Reason.DTYPE,
+            f"{what} is a {full_name(value)}; return an array (A @ np.eye(n)) or give its rmatvec as vjp=",
+        )
     try:
         a = np.asarray(value)
     except Exception as error:

@@ -260,7 +260,7 @@ def test_an_argument_that_is_not_looked_into_is_never_passed_in_silence(kind: st
         np.array(["a"]),
         Outcome,
     ],
-    ids=str,
+    ids=lambda constant: type(constant).__name__,
 )
 def test_what_plainly_holds_no_numbers_is_a_constant(constant: Any) -> None:
     x = (X, constant)
@@ -385,6 +385,71 @@ def test_a_jacobian_as_a_dictionary_of_keys() -> None:
             lambda x: x**2, X, jac=lambda x, c=factor: sparse.dok_array(np.diag(c * x)), rng=0
         )
         assert report.outcome is outcome, str(report)
+
+
+NESTED = {"w": [X, X], "b": X}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"w": [X], "b": X}, "the grad returns a list of 1 at ['w'] where x has a list of 2"),
+        (
+            {"w": [X, [1.0, 1.0, 1.0]], "b": X},
+            "the grad returns a list of 3 at ['w'][1] where x has one array of shape (3,); return np.array(…)",
+        ),
+        (
+            {"w": [X, X], "c": X},
+            "the grad returns a dict with keys ['w', 'c'] where x is a dict with keys ['w', 'b']",
+        ),
+        ({"w": [X, None], "b": X}, "the grad returns nothing (None) for argument 0['w'][1]"),
+    ],
+)
+def test_another_structure_is_told_where_it_is_another(answer: Any, message: str) -> None:
+    report = check(lambda p: p["b"].sum(), NESTED, grad=lambda p: answer, rng=0)
+    assert (report.reason, report.message) == (Reason.SHAPE, message)
+
+
+def test_outputs_of_another_structure_are_told_where_they_are_another() -> None:
+    report = check(lambda x: {"a": [x]}, X, jvp=lambda x, u: {"a": u}, rng=0)
+    words = "returns one array of shape (3,) at ['a'] where f's output has a list of 1"
+    assert report.message == f"the jvp {words}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "words"),
+    [
+        ("grad", [1.0] * 3, "a list of 3 where x is one array of shape (3,); return np.array(…)"),
+        ("jac", [[1.0] * 3], "a list of 1 where x is one array of shape (3,); return np.array(…)"),
+        ("grad", (X,), "a tuple of 1 where x is one array of shape (3,); return its item alone"),
+        ("grad", None, "nothing (None)"),
+    ],
+)
+def test_a_list_in_place_of_an_array_is_answered_with_a_hint(
+    kind: str, answer: Any, words: str
+) -> None:
+    report = check(squares, X, rng=0, **{kind: lambda x: answer})
+    assert (report.reason, report.message) == (Reason.SHAPE, f"the {kind} returns {words}")
+
+
+@pytest.mark.parametrize("kind", ["grad", "vjp", "jvp"])
+def test_a_sparse_gradient_is_answered_with_a_hint(kind: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    report = check(squares, X, rng=0, **{kind: lambda *_: sparse.csr_array(X[None])})
+    assert report.reason is Reason.DTYPE
+    assert report.message.endswith("csr_array, expected an array: return A.toarray()")
+
+
+def test_a_linear_operator_for_a_jacobian_is_answered_with_a_hint() -> None:
+    linalg = pytest.importorskip("scipy.sparse.linalg")
+    report = check(np.square, X, rng=0, jac=lambda x: linalg.aslinearoperator(np.diag(2 * x)))
+    assert report.reason is Reason.DTYPE
+    assert report.message.endswith("return an array (A @ np.eye(n)) or give its rmatvec as vjp=")
+
+
+def test_a_jacobian_of_a_list_says_what_f_returns() -> None:
+    with pytest.raises(TypeError, match="this one returns a list of 2: let it return one array"):
+        check(lambda x: [x[0], x[1]], X, jac=lambda x: np.eye(3)[:2])
 
 
 # -- what is said of it ----------------------------------------------------------------------------
