@@ -13,6 +13,7 @@ from gradcheck._case.inputs import Inputs
 from gradcheck._case.numbers import is_numeric
 
 _SHOWN = 4  # notes
+_NUMBERS = (np.ndarray, np.generic, int, float, complex)
 
 
 def notes_on(
@@ -56,16 +57,15 @@ def _note(label: str, value: Any, claimed: Any, kind: str) -> list[str]:
 
 
 def _is_derivative(claimed: Any) -> bool:
-    plain = isinstance(claimed, (np.ndarray, np.generic, int, float, complex))
-    return plain and is_numeric(claimed) and bool(np.any(claimed))
+    return isinstance(claimed, _NUMBERS) and is_numeric(claimed) and bool(np.any(claimed))
 
 
 def _is_nothing(claimed: Any) -> bool:
     """Whether what is claimed for an object is None or a zero; JAX's is of a dtype without a size."""
     if isinstance(claimed, (np.ndarray, np.generic)) and claimed.dtype.itemsize == 0:
         return True
-    plain = isinstance(claimed, (np.ndarray, np.generic, int, float, complex))
-    return claimed is None or (plain and is_numeric(claimed) and not np.any(claimed))
+    numbers = isinstance(claimed, _NUMBERS) and is_numeric(claimed)
+    return claimed is None or (numbers and not np.any(claimed))
 
 
 def claimed_along_integers(inputs: Inputs, moves: Callable[[Any], bool]) -> list[float | None]:

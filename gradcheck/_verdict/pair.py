@@ -37,7 +37,12 @@ def examine_pair(backward: Callable[[], FirstOrder], forward: Callable[[], First
     both = replace(
         worst,
         evaluations=one.evaluations + other.evaluations,
-        notes=(*worst.notes, f"the {better.kind}: {str(better).splitlines()[0]}"),
+        # of what was not varied each speaks for itself
+        notes=tuple(
+            dict.fromkeys(
+                (*worst.notes, f"the {better.kind}: {str(better).splitlines()[0]}", *better.notes)
+            )
+        ),
     )
     if both.outcome is Outcome.FAIL or of_vjp is None or of_jvp is None:
         return both

@@ -199,6 +199,25 @@ def test_an_integer_that_a_jvp_moves_along_is_not_looked_at_and_that_is_said(mod
     assert (report.outcome, report.notes) == (Outcome.PASS, ())
 
 
+def test_the_better_one_of_a_pair_has_its_note_too() -> None:
+    report = check(
+        lambda a, b: a**3 + 7 * b,
+        (1.5, 3),
+        vjp=lambda a, b, v: (3 * a**2 * v, None),
+        jvp=lambda a, b, u: 3 * a**2 * u[0] + 7 * u[1],
+        rng=0,
+    )
+    assert sum("so the jvp claimed for it was not looked at" in note for note in report.notes) == 1
+    twice = check(
+        lambda p, x: squares(x),
+        (Layer(X), X),
+        vjp=lambda p, x, v: (None, 2 * x * v),
+        jvp=lambda p, x, u: np.sum(2 * x * u[1]),
+        rng=0,
+    )
+    assert sum("was not varied" in note for note in twice.notes) == 1
+
+
 @dataclass
 class Layer:
     w: Any
