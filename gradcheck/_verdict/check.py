@@ -9,9 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcheck._case.case import ClaimKind, SecondKind
+from gradcheck._case.constants import is_floating
 from gradcheck._case.domain import Domain, must_be_domain
 from gradcheck._case.inputs import Inputs
 from gradcheck._case.options import is_number, is_whole, positions
+from gradcheck._case.tree import leaves
 from gradcheck._estimate.batch import Batched
 from gradcheck._report.record import notify
 from gradcheck._report.report import GradientError, Outcome, Reason, Report
@@ -128,7 +130,7 @@ def check(
     if not args:
         raise ValueError("x is an empty tuple: give f's argument, or a tuple of them")
     numbers, bare = _argument_numbers(argnums, len(args), is_tuple=isinstance(x, tuple))
-    inputs = Inputs(args, numbers, _domains(domain, numbers))
+    inputs = Inputs(args, numbers, _domains(domain, args, numbers))
     inputs.must_hold_numbers()
     inputs.must_lie_in_domains()
     batch = _batched(f, x) if vectorized else None
@@ -262,19 +264,22 @@ def _argument_numbers(
 
 
 def _domains(
-    domain: Domain | Mapping[int, Domain] | None, numbers: tuple[int, ...]
+    domain: Domain | Mapping[int, Domain] | None, args: tuple[Any, ...], numbers: tuple[int, ...]
 ) -> dict[int, Domain]:
     """Return the domains of differentiated arguments, by position."""
     if domain is None:
         return {}
     if not isinstance(domain, Mapping):
         must_be_domain(domain)
-        if len(numbers) > 1:
+        # labels among them have none
+        varying = [k for k in numbers if any(is_floating(a.value) for a in leaves(args[k]))]
+        first, *others = varying or numbers
+        if others:
             raise TypeError(
-                f"one domain is given for {len(numbers)} differentiated arguments: say whose it is by position, "
-                f"as in domain={{{numbers[0]}: {domain!r:.80}}}"
+                f"one domain is given for {1 + len(others)} differentiated arguments: say whose it is by position, "
+                f"as in domain={{{first}: {domain!r:.80}}}"
             )
-        return {numbers[0]: domain}
+        return {first: domain}
     for key, one in domain.items():
         if key not in numbers:
             names = ", ".join(map(str, numbers))

@@ -542,3 +542,17 @@ def test_a_claim_that_overflows_times_x_is_told_apart_from_f() -> None:
     report = check(np.sum, x, grad=lambda x: x, mode="full", rng=0)
     assert report.outcome is Outcome.INCONCLUSIVE
     assert "claims overflows" in report.message
+
+
+def test_one_domain_beside_labels_is_that_of_the_numbers() -> None:
+    def f(labels: np.ndarray, p: np.ndarray) -> Any:
+        return -np.sum(np.log(p[np.arange(2), labels]))
+
+    def grad(labels: np.ndarray, p: np.ndarray) -> tuple[None, np.ndarray]:
+        g = np.zeros_like(p)
+        g[np.arange(2), labels] = -1 / p[np.arange(2), labels]
+        return None, g
+
+    p = np.array([[0.2, 0.3, 0.5], [1e-3, 0.9, 0.099]])
+    report = check(f, (np.array([1, 0]), p), grad=grad, domain=Interval(0.0, 1.0), rng=0)
+    assert report.outcome is Outcome.PASS, str(report)
