@@ -248,10 +248,9 @@ def diagnose_entries(
             "diagonal",
             "the claimed Jacobian is diagonal, f's isn't: outputs depend on other entries too",
         )
-    if failed is not None and problem.kind != "jvp":
-        lost = precision_lost(problem, entries, failed)
-        if lost:
-            return Diagnosis("precision", lost)
+    lost = precision_lost(problem, entries, failed)
+    if lost:
+        return Diagnosis("precision", lost)
     if enough and problem.kind in ("grad", "vjp"):
         added = added_inside(problem, entries)
         if added:
