@@ -20,6 +20,7 @@ _FLOAT32 = range(20, 25)  # significant bits of the longest of a few float32 num
 _FLOAT16 = range(9, 12)
 _FLOAT64 = 53
 _BFLOAT16 = 8
+_SAMPLE = 64  # numbers that mostly show that all are long
 _SIMPLE = 6  # bits: of small integers and halves, which fit in any precision
 _ULPS = 64  # that a derivative computed in coarse numbers may be off by, of its largest entry
 _LOST = 1e-2  # of the claim: what is off by more hasn't only lost digits
@@ -51,7 +52,9 @@ def precision_lost(
 def coarse_numbers(problem: Problem, entries: Sequence[WrongEntry]) -> str:
     """Say in which coarse numbers the claim answers where it is wrong; empty if it doesn't, or that isn't all."""
     answers = [_Answer(leaf) for leaf in problem.answer(np.ones(_asked_with(problem)))]
-    finest = min(_bits_of(claim_eps(problem)), _bits(_of_inputs(problem)) - 1)
+    finest = _bits_of(claim_eps(problem))
+    if any(answer.bits < finest for answer in answers):
+        finest = min(finest, _bits(_of_inputs(problem)))
     coarse = [
         k for k, answer in enumerate(answers) if answer.bits < finest and not answer.is_simple
     ]
@@ -77,7 +80,7 @@ class _Answer:
         leaf = np.asarray(leaf.tocoo().data if is_sparse(leaf) else leaf)
         if leaf.dtype.kind == "c":
             leaf = np.ascontiguousarray(leaf).reshape(-1).view(leaf.real.dtype)
-        self.numbers = leaf.reshape(-1).astype(np.float64)
+        self.numbers = leaf.reshape(-1).astype(np.float64, copy=False)
         self.size = float(np.max(np.abs(self.numbers), initial=0.0))
         self.bits = _bits(self.numbers)
 
@@ -108,6 +111,8 @@ def _fit_in_float16(numbers: Array) -> bool:
 
 def _bits(numbers: Array) -> int:
     """Return how many significant bits the longest of some numbers has; that is 53 if it has more than 24."""
+    if numbers.size > _SAMPLE and _bits(numbers[:_SAMPLE]) == _FLOAT64:
+        return _FLOAT64
     mantissa = np.frexp(numbers[numbers != 0])[0]
     for bits in range(_FLOAT32.stop):
         longer = np.ldexp(mantissa, bits)

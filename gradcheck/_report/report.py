@@ -154,9 +154,10 @@ class Diagnosis:
     ----------
     kind : str
         One word: ``sign``, ``factor``, ``transpose``, ``conjugate``, ``diagonal``, ``upstream``, ``reduction``,
-        ``shift``, ``reverse``, ``exchange`` (of two parts or arguments), ``entry``, ``row``, ``argument``,
-        ``precision``, ``epsilon``, ``zero``, ``structure`` (of a sparse Jacobian), ``symmetric`` (right where an
-        argument stays symmetric, and only there).
+        ``shift``, ``reverse``, ``exchange`` (of two entries, parts or arguments), ``entry``, ``row`` (or column, or
+        output), ``argument``, ``precision``, ``epsilon``, ``zero``, ``structure`` (of a sparse Jacobian),
+        ``triangle`` (of a Hessian, only one is filled), ``symmetric`` (right where an argument stays symmetric,
+        and only there).
     sentence : str
         What a person reads.
     """

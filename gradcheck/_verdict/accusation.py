@@ -10,8 +10,9 @@ from gradcheck._claim.additivity import is_contradictory
 from gradcheck._claim.compare import Comparison, closer
 from gradcheck._claim.problem import Problem
 from gradcheck._claim.ties import TOGETHER
-from gradcheck._diagnosis.diagnose import diagnose_entries, diagnose_throughout
+from gradcheck._diagnosis.diagnose import diagnose_slice, diagnose_throughout
 from gradcheck._diagnosis.locate import Located, examples, locate, together
+from gradcheck._diagnosis.places import diagnose_entries
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.oracles import movement_along_imaginary_axis
 from gradcheck._report.report import WrongEntry, entry_label
@@ -68,6 +69,7 @@ def accusation(
         return endings.hair_off(worst, _HAIR, resolution)
     if is_contradictory(problem, located.entries, worst):
         return endings.contradictory(worst, located.entries)
+    diagnosis = diagnosis or diagnose_slice(problem, comparisons, rtol)
     diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
     return endings.disagreement(located, worst, diagnosis, resolution)
 

@@ -24,6 +24,7 @@ from gradcheck._claim.conduct import Witnessed
 from gradcheck._claim.second_problem import SecondProblem
 from gradcheck._diagnosis.diagnose import diagnose_throughout
 from gradcheck._diagnosis.locate import MOST_ENTRIES, Located
+from gradcheck._diagnosis.places import diagnose_hessian_entries
 from gradcheck._estimate.directions import detectable_matrix, signed
 from gradcheck._estimate.hessian import bilinear
 from gradcheck._estimate.search import Goal
@@ -195,6 +196,8 @@ class SecondOrder(Course):
         """Say that the claim isn't symmetric, and which of its entries are wrong if f shows that."""
         alone = Verdict(Outcome.FAIL, Reason.ASYMMETRIC, skewed, self._resolution())
         found = self._failed(wrong) if wrong else alone
+        if found.diagnosis is not None and found.diagnosis.kind == "precision":
+            return found  # which leaves no matrix symmetric
         if not found.wrong_entries:
             return replace(alone, diagnosis=found.diagnosis)
         message = f"{found.message}; the {self._problem.kind} isn't symmetric"
@@ -257,9 +260,11 @@ class SecondOrder(Course):
         diagnosis = diagnose_throughout(self._problem, self._pairs, self.rtol)
         # of a mistake that is everywhere one entry is enough
         located = self._located(worst, MOST_ENTRIES if diagnosis is None else 1)
+        is_everywhere = diagnosis is not None
+        diagnosis = diagnosis or diagnose_hessian_entries(self._problem, located)
         if located.entries:
             e, count = located.entries[0], len(located.entries)
-            at_least = "" if located.complete else "at least "
+            at_least = "" if located.complete or is_everywhere else "at least "
             what = "wrong entry" if count == 1 else "wrong entries"
             more = f" ({at_least}{count} {what})" if at_least or count > 1 else ""
             message = (

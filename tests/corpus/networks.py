@@ -209,7 +209,7 @@ CASES = (
     ),
     CorpusCase(
         lstm_forget_gate_path, "wrong", TEXTBOOK,
-        "LSTM cell: the forget gate's gradient lacks the cell state", batch=2,
+        "LSTM cell: the forget gate's gradient lacks the cell state", also=("row",), batch=2,
     ),
     CorpusCase(
         maxpool_to_every_tie_of_window, "wrong", TEXTBOOK,

@@ -164,7 +164,7 @@ CASES = (
     ),
     CorpusCase(
         entry_swapped_pair, "wrong", TEXTBOOK,
-        "two of 20,000 entries have changed places; their sum is right",
+        "two of 20,000 entries have changed places; their sum is right", mistake="exchange",
     ),
     CorpusCase(
         subtle_1e4_bessel, "wrong", TEXTBOOK,

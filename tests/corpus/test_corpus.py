@@ -155,7 +155,7 @@ def test_the_worst_point_and_every_call_count(scoring: ModuleType, table: Module
 
 KINDS = {
     "sign", "factor", "transpose", "diagonal", "upstream", "reduction", "shift", "entry", "row",
-    "argument", "precision", "zero", "epsilon", "symmetric",
+    "argument", "exchange", "precision", "zero", "epsilon", "symmetric",
 }  # fmt: skip
 
 

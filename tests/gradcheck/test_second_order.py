@@ -87,7 +87,7 @@ def powers(x: Any) -> Any:
 
 @pytest.mark.parametrize("wrong", [1, 5, 6])
 def test_every_wrong_entry_is_counted(wrong: int) -> None:
-    """Of a factor, which all share, one entry is shown, and that there are more."""
+    """Of a factor, which all share, one entry is shown, and none counted."""
     x = np.arange(1.0, 7.0).reshape(2, 3)
     off = np.where(np.arange(6) < wrong, 1.0, 0.0)
 
@@ -99,7 +99,7 @@ def test_every_wrong_entry_is_counted(wrong: int) -> None:
     found = [(e.output, e.index) for e in report.wrong_entries]
     if wrong == 6:
         assert len(found) == 1
-        assert "(at least 1 wrong entry)" in report.message
+        assert "wrong entr" not in report.message
     else:
         diagonal = [divmod(k, 3) for k in range(wrong)]
         assert sorted(found) == [(k, k) for k in diagonal]
