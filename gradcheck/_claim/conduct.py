@@ -89,16 +89,16 @@ def claim_is_linear(problem: Problem) -> None:
     out, once = ask(np.zeros(size)), ask(np.ones(size))
     if np.any(out):
         worst = float(out[np.argmax(np.abs(out))])
-        ignored = equal_numbers(out, once)
+        ignored = _ignored(problem, out, once)
         says = (
             "ignores its last argument"
-            if ignored
+            if equal_numbers(out, once)
             else "adds something that its last argument has no part in"
         )
         raise failure(
             Reason.NONLINEAR,
             f"a zero {what} gives {worst:.6g}, not 0: the {problem.kind} {says}",
-            Diagnosis("upstream", f"the {what} is ignored") if ignored else None,
+            Diagnosis("upstream", f"the {what} is {ignored}") if ignored else None,
         )
     del out
     once *= -2
@@ -109,6 +109,20 @@ def claim_is_linear(problem: Problem) -> None:
             f"−2 times the {what} doesn't give −2 times the answer: "
             f"the {problem.kind} isn't linear in its last argument",
         )
+
+
+def _ignored(problem: Problem, at_zero: Array, at_ones: Array) -> str:
+    """Say that what a claim is asked with is ignored, or in which arguments it is; empty if it isn't."""
+    if equal_numbers(at_zero, at_ones):
+        return "ignored"
+    if problem.kind == "jvp":
+        return ""
+    slots = problem.inputs.layout.slots
+    parts = [(s, at_zero[s.start : s.stop], at_ones[s.start : s.stop]) for s in slots]
+    moved = [s for s, zero, _ in parts if np.any(zero)]
+    if any(np.any(zero) and not equal_numbers(zero, ones) for _, zero, ones in parts):
+        return ""
+    return "ignored in " + " and ".join(f"argument {s.argument}{s.path}" for s in moved)
 
 
 def looked_at_in_float64(problem: Problem) -> list[str]:

@@ -485,3 +485,23 @@ def test_two_entries_that_changed_places() -> None:
     swapped = [0, 1, 2, 3, 5, 4, *range(6, 12)]
     names = said(lambda x: np.sum(np.cosh(x)), X[:12], grad=lambda x: np.sinh(x)[swapped])
     assert {kind for kind, _ in names} == {"exchange"}
+
+
+# -- the upstream gradient -------------------------------------------------------------------------
+
+
+def test_the_upstream_gradient_is_lost_in_one_argument() -> None:
+    names = said(
+        lambda x, w: x @ w, (Z, W[:4]), vjp=lambda x, w, v: (np.ones_like(v) @ w.T, x.T @ v)
+    )
+    assert names == {("upstream", "the upstream gradient is ignored in argument 0")}
+
+
+def test_what_is_added_to_a_product_does_not_ignore_its_factor() -> None:
+    for claim in (
+        lambda x, v: (v + 1e-3) * np.cos(x),
+        lambda x, v: v * np.cos(x) + 0.1 * x,
+    ):
+        report = check(np.sin, X, vjp=claim, rng=0)
+        assert report.diagnosis is None
+        assert report.message.endswith("adds something that its last argument has no part in")
