@@ -117,7 +117,8 @@ def answers(problem: Problem, usable: Sequence[Comparison]) -> Answers:
         noun = _of_the_hessian(problem)
         return Answers(layout, numbers, usable, noun)
     numbers = [problem.pullback(c.cotangent) for c in usable]
-    return Answers(layout, numbers, usable, _gradient_of, by_cotangents=False)
+    noun = _argument_of_the_jacobian if problem.kind == "jac" else _gradient_of
+    return Answers(layout, numbers, usable, noun, by_cotangents=False)
 
 
 def answers_by_outputs(problem: Problem, usable: Sequence[Comparison]) -> Answers | None:
@@ -154,6 +155,10 @@ def names(slots: Sequence[Slot]) -> str:
 
 def _gradient_of(slot: Slot) -> str:
     return f"the gradient of {name(slot)}"
+
+
+def _argument_of_the_jacobian(slot: Slot) -> str:
+    return f"{name(slot)} in the Jacobian"
 
 
 def _of_the_jvp(slot: Slot) -> str:

@@ -7,21 +7,24 @@ that of F(1 − x + ε) as well, as in a binary cross-entropy: then the signs ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from gradcheck._claim.problem import Problem
+from gradcheck._case.tree import Slot
+from gradcheck._claim.problem import Problem, is_sparse
 from gradcheck._estimate.directions import unit_vector
 from gradcheck._report.report import WrongEntry
 
-_LOOKED_AT = 6  # entries; a vjp is asked for each
+_LOOKED_AT = 6  # entries; a claim is asked for each
 _FEWEST = 3
 _CLEAR = 30.0  # radii that an entry must be off by
 _LEFT = 1e-4  # part of what an entry is off by that may stay unexplained
 _UNLIKE = 1.5  # times: where all are off by the same, that may as well have been added to the claim
-_SMALL = 1e-2  # of the largest entry of x looked at: an ε is no more
+_SMALL, _SMALL_BESIDE_POSITIVE = 1e-2, 5e-2  # of the largest entry of x: an ε is no more
 _FIRST, _STEPS, _SETTLED = 1e-4, 12, 1e-6  # of the search for ε
+
+Claim = Callable[[float], float | None]  # of an entry, where all of x is larger by t
 
 
 def added_inside(problem: Problem, entries: Sequence[WrongEntry]) -> str:
@@ -35,21 +38,23 @@ def added_inside(problem: Problem, entries: Sequence[WrongEntry]) -> str:
     off = [abs(e.claimed - e.numerical) for e in looked_at]
     if len(looked_at) < _FEWEST or max(off) < _UNLIKE * min(off):
         return ""
+    slot = _slot(problem, looked_at[0])
+    x = problem.inputs.point[problem.inputs.layout.slots.index(slot)]
+    largest = float(np.max(np.abs(x)))
+    positive = slot.parts == 1 and bool(np.min(x) > 0)
+    most = (_SMALL_BESIDE_POSITIVE if positive else _SMALL) * largest
     left_open = _LEFT + _doubt(looked_at[0])
-    first, *others = (_moved(problem, e) for e in looked_at)
-    largest = max(abs(x) for x, _ in (first, *others))
-    epsilon = _solved(first[1], looked_at[0].numerical, _FIRST * largest)
-    if epsilon is None or not 0 < abs(epsilon) <= _SMALL * largest:
-        return ""
-    for (_, claim), e in zip(others, looked_at[1:], strict=True):
-        found = [claim(side) for side in (epsilon, -epsilon)]
-        left = min((abs(y - e.numerical) for y in found if y is not None), default=np.inf)
-        if left > e.radius + left_open * abs(e.claimed - e.numerical):
-            return ""
-    return (
-        f"an ε of {abs(epsilon):.3g} is added to argument {looked_at[0].argument}{looked_at[0].path} "
-        "(inside a logarithm, say) in one of the two, f and the claim, only"
-    )
+    first, *others = (_moved(problem, slot, e) for e in looked_at)
+    for epsilon in _solutions(first, looked_at[0].numerical, largest):
+        pairs = zip(others, looked_at[1:], strict=True)
+        if 0 < abs(epsilon) <= most and all(
+            _is_explained(claim, e, epsilon, left_open) for claim, e in pairs
+        ):
+            return (
+                f"an ε of {abs(epsilon):.3g} is added to argument {slot.argument}{slot.path} "
+                "(inside a logarithm, say) in one of the two, f and the claim, only"
+            )
+    return ""
 
 
 def _doubt(e: WrongEntry) -> float:
@@ -57,23 +62,71 @@ def _doubt(e: WrongEntry) -> float:
     return e.radius / abs(e.claimed - e.numerical)
 
 
-def _moved(problem: Problem, entry: WrongEntry) -> tuple[float, Callable[[float], float | None]]:
-    """Return an entry of x, and its claimed derivative where all of x is larger by t."""
-    inputs = problem.inputs
-    j, k = problem.place(entry)
-    slot, _ = inputs.layout.locate(k)
+def _is_explained(claim: Claim, e: WrongEntry, epsilon: float, left_open: float) -> bool:
+    found = [claim(side) for side in (epsilon, -epsilon)]
+    left = min((abs(y - e.numerical) for y in found if y is not None), default=np.inf)
+    return left <= e.radius + left_open * abs(e.claimed - e.numerical)
+
+
+def _slot(problem: Problem, entry: WrongEntry) -> Slot:
+    slots = problem.inputs.layout.slots
+    return next(s for s in slots if (s.argument, s.path) == (entry.argument, entry.path))
+
+
+def _moved(problem: Problem, slot: Slot, entry: WrongEntry) -> Claim:
+    """Return the claim of an entry where all of an argument is larger by t."""
+    row, column = _row_and_column(problem, slot, entry)
+    by_column = problem.kind in ("jvp", "hvp")
+    size = problem.inputs.layout.size if by_column else problem.outputs.size
+    asked_for = column if by_column else row if problem.kind == "vjp" else 0
+    here = problem.inputs.layout.slots.index(slot)
 
     def claim(t: float) -> float | None:
-        everywhere = np.zeros(inputs.layout.size)
+        everywhere = np.zeros(problem.inputs.layout.size)
         everywhere[slot.start : slot.stop] = 1.0
-        v = unit_vector(problem.outputs.size, j)
-        gradient = problem.pullback_beside(everywhere, t, v)
-        return None if gradient is None else float(gradient[k])
+        leaves = problem.answer_beside(everywhere, t, unit_vector(size, asked_for))
+        if leaves is None:
+            return None
+        if by_column:
+            numbers = np.concatenate([np.reshape(leaf, -1) for leaf in leaves])
+            found = float(numbers[row])
+        elif problem.kind in ("jac", "hess"):
+            leaf = leaves[here]
+            width = slot.stop - slot.start
+            matrix = leaf.tocsr() if is_sparse(leaf) else np.reshape(leaf, (-1, width))
+            found = float(matrix[row, column - slot.start])
+        else:
+            found = float(np.reshape(leaves[here], -1)[column - slot.start])
+        return found if np.isfinite(found) else None
 
-    return float(inputs.layout.flatten(inputs.point)[k]), claim
+    return claim
 
 
-def _solved(claim: Callable[[float], float | None], wanted: float, step: float) -> float | None:
+def _row_and_column(problem: Problem, slot: Slot, e: WrongEntry) -> tuple[int, int]:
+    if problem.kind not in ("hess", "hvp"):
+        return problem.place(e)
+    row, column = (
+        int(np.ravel_multi_index(i, slot.shape)) if i else 0 for i in (e.output or (), e.index)
+    )
+    return slot.start + row, slot.start + column
+
+
+def _solutions(claim: Claim, wanted: float, largest: float) -> Iterator[float]:
+    """Yield where a claim is what is wanted, as it is and by its inverse, of which 1/x is a line."""
+    straight = _solved(claim, wanted, _FIRST * largest)
+    if straight is not None:
+        yield straight
+
+    def inverse(t: float) -> float | None:
+        found = claim(t)
+        return 1 / found if found else None
+
+    inverted = _solved(inverse, 1 / wanted, _FIRST * largest) if wanted else None
+    if inverted is not None:
+        yield inverted
+
+
+def _solved(claim: Claim, wanted: float, step: float) -> float | None:
     """Return the t at which a claim is what is wanted, by the secant method; None where it doesn't settle."""
     before, now = 0.0, step
     at_before, at_now = claim(before), claim(now)

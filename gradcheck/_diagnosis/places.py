@@ -52,7 +52,7 @@ def diagnose_entries(
     lost = precision_lost(problem, entries, failed)
     if lost:
         return Diagnosis("precision", lost)
-    if enough and problem.kind in ("grad", "vjp"):
+    if enough:
         added = added_inside(problem, entries)
         if added:
             return Diagnosis("epsilon", added)
@@ -75,6 +75,9 @@ def diagnose_hessian_entries(problem: Problem, located: Located) -> Diagnosis | 
     if _is_diagonal(problem, entries):
         text = f"the claimed {'Hessian' if problem.kind == 'hess' else 'hvp'} is diagonal, f's Hessian isn't"
         return Diagnosis("diagonal", text)
+    added = len(problem.inputs.layout.slots) == 1 and added_inside(problem, entries)
+    if added:
+        return Diagnosis("epsilon", added)
     if not located.complete or problem.inputs.layout.size == 1:
         return None
     labels = [hessian_label(e) for e in entries]
