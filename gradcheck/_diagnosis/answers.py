@@ -16,6 +16,13 @@ GROSS = 30.0  # what a hypothesis explains must be much larger than what may be 
 _MOST_NUMBERS = 2**22  # of a Jacobian that is looked at as a whole
 
 
+class Named(NamedTuple):
+    """A mistake, and the leaves of x that it is in if it isn't everywhere."""
+
+    diagnosis: Diagnosis
+    leaves: Sequence[Slot] = ()
+
+
 class Hypothesis(NamedTuple):
     """A mistake, and what the claim would be without it in each comparison.
 
@@ -29,12 +36,15 @@ class Hypothesis(NamedTuple):
         How large the corrected claim is beside the one that was made, which tolerances are relative to.
     gross : float
         How much larger than what is left a disagreement must have been.
+    leaves : sequence of Slot
+        The leaves of x that the mistake is in, if it isn't everywhere.
     """
 
     diagnosis: Diagnosis
     corrected: Iterable[float]
     size: float = 1.0
     gross: float = GROSS
+    leaves: Sequence[Slot] = ()
 
     def explains(self, usable: Sequence[Comparison], rtol: float) -> bool:
         """Whether the corrected claim agrees everywhere, and leaves little of what it has to explain."""

@@ -17,6 +17,7 @@ from gradcheck._diagnosis.answers import (
     GROSS,
     Answers,
     Hypothesis,
+    Named,
     answers,
     answers_by_outputs,
     asked,
@@ -36,7 +37,7 @@ _PATIENCE = 2  # steps of a shift for which a claim is asked again
 
 def diagnose_throughout(
     problem: Problem, comparisons: Sequence[Comparison], rtol: float
-) -> Diagnosis | None:
+) -> Named | None:
     """Name a mistake that spoils the whole derivative, or that in some arguments; None where none is seen."""
     usable = _usable(comparisons)
     if not usable:
@@ -44,10 +45,13 @@ def diagnose_throughout(
     given = answers(problem, usable)
     for hypothesis in _hypotheses(problem, usable, given):
         if hypothesis.explains(usable, rtol):
-            return hypothesis.diagnosis
-    named = right_where_symmetric(problem, usable, rtol, 1 / GROSS)
-    named = named or ignored_arguments(problem, usable, given, rtol)
-    return named or shifted_with_a_zero(problem, usable, given, rtol)
+            return Named(hypothesis.diagnosis, hypothesis.leaves)
+    diagnosis = right_where_symmetric(problem, usable, rtol, 1 / GROSS)
+    if diagnosis is not None:
+        return Named(diagnosis)
+    return ignored_arguments(problem, usable, given, rtol) or shifted_with_a_zero(
+        problem, usable, given, rtol
+    )
 
 
 def diagnose_slice(

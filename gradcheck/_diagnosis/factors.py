@@ -189,7 +189,8 @@ def of_arguments(
         diagnosis = _of_some(problem, some, factor, alone=alone)
         if diagnosis is not None:
             is_any = simple_ratio(factor) is None
-            yield without(usable, together, factor, diagnosis, _SHARP if is_any else GROSS)
+            hypothesis = without(usable, together, factor, diagnosis, _SHARP if is_any else GROSS)
+            yield hypothesis._replace(leaves=some)
 
 
 def _choices(count: int) -> Iterator[list[int]]:

@@ -20,6 +20,7 @@ from functools import partial
 import numpy as np
 
 from gradcheck._case.domain import Array
+from gradcheck._case.tree import Slot
 from gradcheck._claim.compare import GOAL, Comparison, confirm, judged
 from gradcheck._claim.problem import Problem
 from gradcheck._estimate.ladder import Component
@@ -110,22 +111,29 @@ def _search(
     return entries, not stack
 
 
-def examples(problem: Problem, failed: Comparison, rtol: float) -> Located:
+def examples(
+    problem: Problem, failed: Comparison, rtol: float, leaves: Sequence[Slot] = ()
+) -> Located:
     """Measure the entries with the largest share of a failed comparison: for a mistake that is everywhere.
 
-    Of a claim of zeros no entry has a share; what is largest there is searched for.
+    Or in some leaves, if these are given.  Of a claim of zeros no entry has a share; what is largest there
+    is searched for.
     """
     along = failed.direction
     share = problem.pullback(failed.cotangent) * along
+    elsewhere = np.full(share.size, bool(leaves))
+    for slot in leaves:
+        elsewhere[slot.start : slot.stop] = False
+    share[elsewhere] = 0.0
     if not share.any():
-        del along, share
+        del along, share, elsewhere
         limit = problem.calls.calls + _EVALUATIONS
         found, _ = _search(problem, failed, rtol, _EXAMPLES, limit)
         return Located(_worst_first(list(found.values())), complete=False)
     np.abs(share, out=share)
-    share[along == 0] = -1.0
-    largest = [int(k) for k in _largest(share, _CANDIDATES) if along[k]]
-    del share
+    share[(along == 0) | elsewhere] = -1.0
+    largest = [int(k) for k in _largest(share, _CANDIDATES) if share[k] >= 0]
+    del share, elsewhere
     entries: list[WrongEntry] = []
     for position in largest:
         entry = _entry(problem, along, position, failed, rtol)

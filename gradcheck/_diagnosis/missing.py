@@ -10,7 +10,7 @@ from gradcheck._case.domain import Array
 from gradcheck._case.tree import Slot
 from gradcheck._claim.compare import Comparison, compare
 from gradcheck._claim.problem import Problem
-from gradcheck._diagnosis.answers import GROSS, Answers, asked, is_second, names, probe_of
+from gradcheck._diagnosis.answers import GROSS, Answers, Named, asked, is_second, names, probe_of
 from gradcheck._estimate.hessian import bilinear
 from gradcheck._estimate.search import Goal
 from gradcheck._report.report import Diagnosis
@@ -21,7 +21,7 @@ _ROUGHLY = Goal(rtol=1e-2)
 
 def ignored_arguments(
     problem: Problem, usable: Sequence[Comparison], given: Answers, rtol: float
-) -> Diagnosis | None:
+) -> Named | None:
     """Name the arguments whose part of the claim is all zero, while others' isn't and f depends on them."""
     slots, failed = problem.inputs.layout.slots, usable[0]
     zero = [slot for slot in slots if not _answers_with(problem, failed, given, slot)]
@@ -33,8 +33,10 @@ def ignored_arguments(
     what = "gradients" if len(missing) > 1 else "gradient"
     are = "are" if len(missing) > 1 else "is"
     if problem.kind == "jvp" or is_second(problem):
-        return Diagnosis("argument", f"the {problem.kind} leaves out {names(missing)}")
-    return Diagnosis("argument", f"the {what} of {names(missing)} {are} missing (zero)")
+        text = f"the {problem.kind} leaves out {names(missing)}"
+        return Named(Diagnosis("argument", text), missing)
+    text = f"the {what} of {names(missing)} {are} missing (zero)"
+    return Named(Diagnosis("argument", text), missing)
 
 
 def _answers_with(problem: Problem, c: Comparison, given: Answers, slot: Slot) -> bool:

@@ -10,7 +10,7 @@ from gradcheck._case.domain import Array
 from gradcheck._case.tree import Slot
 from gradcheck._claim.compare import Comparison, compare
 from gradcheck._claim.problem import Problem
-from gradcheck._diagnosis.answers import GROSS, Answers, is_second
+from gradcheck._diagnosis.answers import GROSS, Answers, Named, is_second
 from gradcheck._report.report import Diagnosis
 
 _SHORTEST = 3  # of what is shifted
@@ -18,7 +18,7 @@ _SHORTEST = 3  # of what is shifted
 
 def shifted_with_a_zero(
     problem: Problem, usable: Sequence[Comparison], given: Answers, rtol: float
-) -> Diagnosis | None:
+) -> Named | None:
     """Name a shift by one that a zero was filled in for: what moved out is known to nobody, all else is right.
 
     It is looked for only where the first or the last of an axis is exactly zero, as it takes a derivative of f.
@@ -28,7 +28,7 @@ def shifted_with_a_zero(
     for slot, axis, shift in _candidates(given):
         if _is_right_but_for_the_end(problem, usable[0], given, slot, axis, shift, rtol):
             text = f"{given.noun(slot)} is shifted by {shift:+d} along axis {axis}, with a zero filled in"
-            return Diagnosis("shift", text)
+            return Named(Diagnosis("shift", text), () if given.by_outputs else (slot,))
     return None
 
 

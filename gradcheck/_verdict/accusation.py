@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -57,11 +58,13 @@ def accusation(
         movement = _movement_along_imaginary_axis(problem, flat[0])
         if abs(movement) >= _NOT_ROUNDING * abs(flat[0].claimed):
             return endings.rounded_flat(flat[0], movement)
-    diagnosis = diagnose_throughout(problem, comparisons, rtol)
+    named = diagnose_throughout(problem, comparisons, rtol)
     located = known or Located((), complete=True)
     if known is None and worst is not None:
         # a mistake that is everywhere needs a few examples, not a search
-        search = locate if diagnosis is None or problem.kind == "jvp" else examples
+        search: Callable[[Problem, Comparison, float], Located] = locate
+        if named is not None and problem.kind != "jvp":
+            search = partial(examples, leaves=named.leaves)
         alone = [c for c in wrong if c.label == worst.label == "kink"]
         located = together(search(problem, c, rtol) for c in alone or [worst])
     if _is_a_hair_off(wrong, located.entries) and not _another_oracle_confirms(problem, wrong):
@@ -69,7 +72,7 @@ def accusation(
         return endings.hair_off(worst, _HAIR, resolution)
     if is_contradictory(problem, located.entries, worst):
         return endings.contradictory(worst, located.entries)
-    diagnosis = diagnosis or diagnose_slice(problem, comparisons, rtol)
+    diagnosis = named.diagnosis if named else diagnose_slice(problem, comparisons, rtol)
     diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
     return endings.disagreement(located, worst, diagnosis, resolution)
 

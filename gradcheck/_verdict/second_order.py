@@ -257,14 +257,13 @@ class SecondOrder(Course):
 
     def _failed(self, wrong: Sequence[Comparison]) -> Verdict:
         worst = max(wrong, key=lambda c: c.excess)
-        diagnosis = diagnose_throughout(self._problem, self._pairs, self.rtol)
+        named = diagnose_throughout(self._problem, self._pairs, self.rtol)
         # of a mistake that is everywhere one entry is enough
-        located = self._located(worst, MOST_ENTRIES if diagnosis is None else 1)
-        is_everywhere = diagnosis is not None
-        diagnosis = diagnosis or diagnose_hessian_entries(self._problem, located)
+        located = self._located(worst, MOST_ENTRIES if named is None else 1)
+        diagnosis = named.diagnosis if named else diagnose_hessian_entries(self._problem, located)
         if located.entries:
             e, count = located.entries[0], len(located.entries)
-            at_least = "" if located.complete or is_everywhere else "at least "
+            at_least = "" if located.complete or named else "at least "
             what = "wrong entry" if count == 1 else "wrong entries"
             more = f" ({at_least}{count} {what})" if at_least or count > 1 else ""
             message = (

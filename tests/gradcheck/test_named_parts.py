@@ -505,3 +505,24 @@ def test_what_is_added_to_a_product_does_not_ignore_its_factor() -> None:
         report = check(np.sin, X, vjp=claim, rng=0)
         assert report.diagnosis is None
         assert report.message.endswith("adds something that its last argument has no part in")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda a, b: (a, -b),
+        lambda a, b: (a, b / 6),
+        lambda a, b: (a, 0 * b),
+    ],
+)
+def test_the_examples_are_of_the_argument_that_is_named(wrong: Any) -> None:
+    """The shares of the other one are larger."""
+    report = check(
+        lambda a, b: 100 * np.sum(np.sin(a)) + np.sum(np.cosh(b)),
+        (Z, X[:6]),
+        grad=lambda a, b: wrong(100 * np.cos(a), np.sinh(b)),
+        rng=0,
+    )
+    assert report.diagnosis is not None
+    assert "argument 1" in report.diagnosis.sentence
+    assert {e.argument for e in report.wrong_entries} == {1}
