@@ -37,7 +37,6 @@ from gradcheck._report.report import Diagnosis
 AxisOf = Callable[[Problem, int], str]  # what names an axis of a length
 
 _OWN = 3  # up to it a factor is as likely one of its own as the length of an axis
-_SHOWS = 4.0  # times what is allowed: a part that would be seen if it had another factor
 _NEARLY_ONE = 1e-3
 _HIDDEN_IN_ONE = 1e-5
 _SHARP = 1000.0  # times what is left, where any factor would do
@@ -124,7 +123,7 @@ def _is_of_one_entry(given: Answers, usable: Sequence[Comparison], factor: float
 
 def _shows(c: Comparison, share: float, factor: float) -> bool:
     """Whether a part of a claim is large enough to show whether it has a factor."""
-    return abs(share * (1 - 1 / factor)) > _SHOWS * allowed(c, 1 / abs(factor))
+    return abs(share * (1 - 1 / factor)) > GROSS * allowed(c, 1 / abs(factor))
 
 
 def _seen(

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from gradcheck._case.numbers import is_sparse
 from gradcheck._case.tree import Slot
-from gradcheck._claim.problem import Problem, is_sparse
+from gradcheck._claim.problem import Problem
 from gradcheck._estimate.directions import unit_vector
 from gradcheck._report.report import WrongEntry
 

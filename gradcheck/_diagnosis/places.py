@@ -28,9 +28,25 @@ _TOGETHER = 2  # rows that may be wrong, and nothing else
 
 
 def diagnose_entries(
-    problem: Problem, located: Located, failed: Comparison | None, rtol: float
+    problem: Problem,
+    located: Located,
+    failed: Comparison | None,
+    among: Comparison | None,
+    rtol: float,
 ) -> Diagnosis | None:
-    """Name what the located entries have in common, if they have something."""
+    """Name what the located entries have in common, if they have something.
+
+    Parameters
+    ----------
+    problem : Problem
+        f and the claim.
+    located : Located
+        Wrong entries.
+    failed, among : Comparison or None
+        What disagrees most, and which random direction does.
+    rtol : float
+        Relative error of the claim that is tolerated.
+    """
     entries = located.entries
     if not entries:
         return None
@@ -59,8 +75,8 @@ def diagnose_entries(
     return (
         _single(problem, located)
         or _exchanged(problem, located)
-        or _slice(problem, located, failed, rtol)
-        or _output(problem, located, failed, rtol)
+        or _slice(problem, located, among, rtol)
+        or _output(problem, located, among, rtol)
     )
 
 

@@ -23,7 +23,7 @@ _BFLOAT16 = 8
 _SAMPLE = 64  # numbers that mostly show that all are long
 _SIMPLE = 6  # bits: of small integers and halves, which fit in any precision
 _ULPS = 64  # that a derivative computed in coarse numbers may be off by, of its largest entry
-_LOST = 1e-2  # of the claim: what is off by more hasn't only lost digits
+_LOST = 3e-3  # of the claim: what is off by more hasn't only lost digits
 
 
 def precision_lost(
@@ -43,7 +43,7 @@ def precision_lost(
     if not scatters(problem, failed):
         return ""
     return (
-        f"off by {failed.off / abs(failed.claimed):.0e} of its size, the claimed derivative scatters by as "
+        f"off by {failed.off / failed.scale:.0e} of its size, the claimed derivative scatters by as "
         "much when x moves a little, as where precision is lost: to cancellation, a coarser type or rounding "
         "on the way"
     )

@@ -73,7 +73,11 @@ def accusation(
     if is_contradictory(problem, located.entries, worst):
         return endings.contradictory(worst, located.entries)
     diagnosis = named.diagnosis if named else diagnose_slice(problem, comparisons, rtol)
-    diagnosis = diagnosis or diagnose_entries(problem, located, worst, rtol)
+    if diagnosis is None:
+        # what the entries have in common is looked for beside them, too
+        whole = (c for c in wrong if c.label == "random" and c.found.interval is None)
+        among = max(whole, key=lambda c: c.excess, default=None)
+        diagnosis = diagnose_entries(problem, located, worst, among, rtol)
     return endings.disagreement(located, worst, diagnosis, resolution)
 
 

@@ -471,13 +471,14 @@ def test_a_column_that_is_not_all_is_not_named() -> None:
     assert said(lambda x: np.sum(np.cosh(x)), x, grad=grad) == {("", "")}
 
 
-def test_a_wrong_output() -> None:
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_wrong_output(mode: Any) -> None:
     def wrong(x: Any) -> Any:
         g = jacobian(x)
         g[-1] = g[-2]
         return g
 
-    names = said(lambda x: np.sin(W @ x), X[:5], jac=wrong)
+    names = said(lambda x: np.sin(W @ x), X[:5], jac=wrong, mode=mode)
     assert names == {("row", "wrong is a single output, [7]; the others agree")}
 
 
