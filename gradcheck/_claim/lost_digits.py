@@ -19,9 +19,10 @@ _COARSEST, _FINEST = -4, -46  # log₂ of the distances, in units of x's size
 _STRIDE = 2
 _PERSISTENT = 3  # distances at which it scatters
 _LOST = 2  # distances in a row at which it doesn't move: closer to x there is no more scatter
-# Times what it is off by: less than a single quantum makes of it, and as still as a stair. A smooth
-# claim, whose differences fall by 2⁸ at each distance, is met in between.
-_CALM, _STAIR = 2.0**-7, 1e-7
+_STAIR = 1e-7  # times what it is off by: as still as a stair
+# A smooth claim falls by about 2⁸ from one distance to the next, until it is less than what a single
+# quantum makes of what the claim is off by; from scatter to a stair it is all at once.
+_CALM, _SLOWLY, _FAST = 2.0**-7, 2.0**-4, 2.0**-12
 _PLACES, _DIFFERENCE = 7, (1.0, -4.0, 6.0, -4.0, 1.0)
 _LESS, _MORE = 1 / 8, 64.0  # times what it is off by
 
@@ -38,15 +39,17 @@ def scatters(problem: Problem, c: Comparison) -> bool:
     size = min(problem.course(c.direction).unit, max(backward, forward) / 2)
     still = max(_STAIR * off, 4 * claim_eps(problem) * abs(c.claimed))
     many = unmoved = 0
+    before = math.inf
     for k in range(_COARSEST, _FINEST, -_STRIDE):
         scatter = _scatter(problem, c, side * size * 2.0**k)
         if scatter >= _LESS * off:
             many = many + 1 if scatter <= _MORE * off else 0
-        elif still < scatter <= _CALM * off:
+        elif still < scatter <= _CALM * off and _FAST * before <= scatter <= _SLOWLY * before:
             return False
         unmoved = unmoved + 1 if scatter <= still else 0
         if unmoved == _LOST:
             break
+        before = scatter
     return many >= _PERSISTENT
 
 
