@@ -215,7 +215,7 @@ class Evidence:
         notes = []
         if self._forgiven:
             notes.append(
-                f"the {self._problem.kind} loses digits to cancellation: it is off by up to {self._forgiven:.1e} "
+                f"the {self._problem.kind} loses digits: it is off by up to {self._forgiven:.1e} "
                 "of its size, which is no more than the rounding of f's value explains, and scatters by as much "
                 "when x moves a little"
             )
