@@ -16,7 +16,8 @@ from gradcheck._case.numbers import is_sparse
 from gradcheck._case.steps import spacing
 from gradcheck._case.tree import describe, equal_numbers
 from gradcheck._claim.compare import Made
-from gradcheck._claim.problem import Problem, failure, undecided
+from gradcheck._claim.finding import failure, undecided
+from gradcheck._claim.problem import Problem
 from gradcheck._report.report import Diagnosis, Reason
 
 _SAME = 1e-9  # two runs of a parallel sum may differ in the last digits

@@ -8,7 +8,8 @@ import numpy as np
 
 from gradcheck._case.domain import Array
 from gradcheck._claim.compare import Comparison, compare
-from gradcheck._claim.problem import Problem, Violation, undecided
+from gradcheck._claim.finding import Violation, undecided
+from gradcheck._claim.problem import Problem
 from gradcheck._estimate.ladder import BASE, CHECK, SIGMAS, STRIDE, Component
 from gradcheck._report.report import Reason
 

@@ -12,66 +12,33 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from gradcheck._case.call import misfit
 from gradcheck._case.case import ClaimKind, SecondKind
 from gradcheck._case.domain import Array
 from gradcheck._case.inputs import Inputs
-from gradcheck._case.numbers import (
-    NotANumberError,
-    full_name,
-    is_numeric,
-    is_precise,
-    is_sparse,
-    numeric,
-)
+from gradcheck._case.numbers import NotANumberError, is_sparse, numeric
 from gradcheck._case.tree import (
     Layout,
     Slot,
     copied,
     describe,
-    difference,
     first_change,
-    is_dict,
     leaves,
     leaves_like,
     like,
     mapped,
 )
 from gradcheck._claim.blame import place_of
+from gradcheck._claim.finding import failure, undecided
 from gradcheck._claim.overlooked import claimed_along_integers, notes_on
+from gradcheck._claim.parts import array_of, check_array, misshapen
 from gradcheck._estimate.batch import NotBatchedError
 from gradcheck._estimate.forward import Forward
 from gradcheck._estimate.line import Counter, Line, project, rounding
-from gradcheck._report.report import Diagnosis, Outcome, Reason, WrongEntry
+from gradcheck._report.report import Reason, WrongEntry
 
 _ASIDE = 2.0**-10  # of x's size
-
-
-class Violation(Exception):  # noqa: N818 -- a finding about the user's code, not an error of ours
-    """A finding that ends a check."""
-
-    def __init__(
-        self, outcome: Outcome, reason: Reason, message: str, diagnosis: Diagnosis | None = None
-    ) -> None:
-        # a report's first line is the whole verdict: what others wrote over several lines becomes one
-        message = " ".join(message.split())
-        super().__init__(message)
-        self.outcome = outcome
-        self.reason = reason
-        self.message = message
-        self.diagnosis = diagnosis
-
-
-def failure(reason: Reason, message: str, diagnosis: Diagnosis | None = None) -> Violation:
-    """Return the finding that a claim is wrong."""
-    return Violation(Outcome.FAIL, reason, message, diagnosis)
-
-
-def undecided(reason: Reason, message: str) -> Violation:
-    """Return the finding that nothing can be told."""
-    return Violation(Outcome.INCONCLUSIVE, reason, message)
 
 
 class Problem(Forward):
@@ -398,7 +365,7 @@ class Problem(Forward):
         varying = self.inputs.varying(trees)
         if varying is None:
             expected = self.inputs.pattern[0] if self._bare else self.inputs.pattern
-            raise _misshapen(what, out, "x", expected, self._hint(out))
+            raise misshapen(what, out, "x", expected, self._hint(out))
         for slot, leaf in zip(self.inputs.layout.slots, varying, strict=True):
             if leaf is None:
                 alone = self._bare and not slot.path
@@ -420,7 +387,7 @@ class Problem(Forward):
     def _checked(self, out: Any, pattern: Any, layout: Layout, what: str, where: str) -> Array:
         given = leaves_like(pattern, out)
         if given is None:
-            raise _misshapen(what, out, where, pattern)
+            raise misshapen(what, out, where, pattern)
         parts = [array_of(a, what) for a in given]
         for a, slot in zip(parts, layout.slots, strict=True):
             check_array(a, slot.shape, f"{what}{slot.path}", _numbers_of(slot))
@@ -429,47 +396,6 @@ class Problem(Forward):
     def _shaped_output(self, cotangent: Array) -> Any:
         parts = iter(self.outputs.split(cotangent))
         return mapped(lambda value: like(next(parts), value), self.output)
-
-
-def _misshapen(what: str, out: Any, where: str, pattern: Any, hint: str = "") -> Violation:
-    """Return the finding that an answer has another structure, with the first place where it has."""
-    path, expected, given = difference(pattern, out) or ("", pattern, out)
-    if not is_dict(expected) and not isinstance(expected, (list, tuple)):
-        hint = hint or _hint_for_array(given)
-    at, here = (f" at {path}", "has") if path else ("", "is")
-    message = (
-        f"{what} returns {describe(given)}{at} where {where} {here} {describe(expected)}{hint}"
-    )
-    return failure(Reason.SHAPE, message)
-
-
-def _hint_for_array(given: Any) -> str:
-    if isinstance(given, tuple) and len(given) == 1:
-        return "; return its item alone"
-    return "; return np.array(…)" if isinstance(given, (list, tuple)) else ""
-
-
-def array_of(value: Any, what: str) -> npt.NDArray[Any]:
-    """Return a part of a claim as an array; numbers of mpmath and SymPy become float64."""
-    if is_sparse(value):
-        raise failure(
-            Reason.DTYPE, f"{what} is a {full_name(value)}, expected an array: return A.toarray()"
-        )
-    if callable(getattr(value, "matvec", None)):
-        raise failure(
-            Reason.DTYPE,
-            f"{what} is a {full_name(value)}; return an array (A @ np.eye(n)) or give its rmatvec as vjp=",
-        )
-    try:
-        a = np.asarray(value)
-    except Exception as error:
-        raise failure(
-            Reason.DTYPE,
-            f"{what} is a {full_name(value)} that doesn't become a NumPy array: {error}",
-        ) from error
-    return (
-        numeric(a) if a.dtype.kind == "O" and any(map(is_precise, a.flat)) and is_numeric(a) else a
-    )
 
 
 def _counted(count: int, what: str) -> str:
@@ -482,18 +408,6 @@ def _names(count: int) -> str:
 
 def _numbers_of(slot: Slot) -> str:
     return "complex" if slot.parts == 2 else "real"
-
-
-def check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str) -> None:
-    """Raise a `Violation` for a part of a claim that isn't finite numbers of that shape."""
-    if a.dtype.kind not in ("fiubc" if numbers == "complex" else "fiub"):
-        raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected {numbers} numbers")
-    if shape is not None and a.shape != shape:
-        raise failure(Reason.SHAPE, f"{what} has shape {a.shape}, expected {shape}")
-    if not np.isfinite(a).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
-        place = f" at {list(index)}" if index else ""
-        raise failure(Reason.NONFINITE_CLAIM, f"{what} is {a[index]}{place}")
 
 
 def _position(layout: Layout, leaf: tuple[int, str], index: tuple[int, ...]) -> int:

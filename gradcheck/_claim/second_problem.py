@@ -8,7 +8,9 @@ import numpy as np
 
 from gradcheck._case.domain import Array
 from gradcheck._case.numbers import is_sparse
-from gradcheck._claim.problem import Problem, array_of, check_array, failure
+from gradcheck._claim.finding import failure
+from gradcheck._claim.parts import array_of, check_array
+from gradcheck._claim.problem import Problem
 from gradcheck._report.report import Reason
 
 

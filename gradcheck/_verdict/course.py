@@ -14,7 +14,8 @@ from gradcheck._claim.conduct import (
     must_suit_output,
     overlooked,
 )
-from gradcheck._claim.problem import Problem, Violation
+from gradcheck._claim.finding import Violation
+from gradcheck._claim.problem import Problem
 from gradcheck._estimate.directions import MISS_PROBABILITY
 from gradcheck._estimate.line import quiet
 from gradcheck._report.report import Report

@@ -39,9 +39,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck._claim.columns import Columns
+from gradcheck._claim.finding import undecided
 from gradcheck._claim.outset import PROBE_STEP, Outset, look_along_one_direction
 from gradcheck._claim.pairs import draw_steps, evaluate_along, evaluate_pairs
-from gradcheck._claim.problem import Problem, undecided
+from gradcheck._claim.problem import Problem
 from gradcheck._claim.seen import Mask, Seen, Yardstick
 from gradcheck._estimate.batch import Batched
 from gradcheck._estimate.directions import signed
