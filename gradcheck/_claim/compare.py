@@ -20,7 +20,7 @@ from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.oracles import derivative
 from gradcheck._estimate.search import Goal, deeper
 from gradcheck._estimate.singular import Found
-from gradcheck._report.report import Probe
+from gradcheck._report.report import Probe, WrongEntry
 
 # Finer than any mistake worth an accusation, and reached in eleven evaluations where sums have some
 # noise.
@@ -141,6 +141,22 @@ class Comparison:
             allowed=self.allowed,
             interval=self.found.interval,
             reason=self.found.reason,
+        )
+
+    def entry(self, problem: Problem, output: int, position: int, step: float) -> WrongEntry:
+        """Return the record of the one entry it is about; `step` is what d and v make of a derivative of 1."""
+        slot, index = problem.inputs.layout.locate(position)
+        into, where = problem.outputs.locate(output)
+        return WrongEntry(
+            argument=slot.argument,
+            path=slot.path,
+            index=index,
+            output=None if problem.scalar else where,
+            output_path="" if problem.scalar else into.path,
+            claimed=self.claimed / step,
+            numerical=self.found.value / step,
+            radius=abs(self.found.radius / step),
+            part=problem.inputs.layout.part(position),
         )
 
 

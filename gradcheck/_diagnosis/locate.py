@@ -239,21 +239,8 @@ def _entry(
     final = _grossly_wrong(*at, whole.found) or _judged_along(*at)
     if final.agrees:
         return None
-    slot, index = problem.inputs.layout.locate(position)
     j = int(np.argmax(np.abs(v)))
-    into, output = problem.outputs.locate(j)
-    step = float(along[position] * v[j])
-    return WrongEntry(
-        argument=slot.argument,
-        path=slot.path,
-        index=index,
-        output=None if problem.scalar else output,
-        output_path="" if problem.scalar else into.path,
-        claimed=final.claimed / step,
-        numerical=final.found.value / step,
-        radius=abs(final.found.radius / step),
-        part=problem.inputs.layout.part(position),
-    )
+    return final.entry(problem, j, position, step=float(along[position] * v[j]))
 
 
 def _worst_output(problem: Problem, curve: Line, d: Array, whole: Comparison, rtol: float) -> Array:

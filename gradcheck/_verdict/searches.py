@@ -112,7 +112,9 @@ class Searches:
             for j in (int(k) for k in np.flatnonzero(wanted[:, i])):
                 c = self._compared(line, i, j)
                 if not c.agrees:
-                    wrong.append((c.excess, self._wrong_entry(i, j, c)))
+                    wrong.append(
+                        (c.excess, c.entry(self.problem, j, i, step=float(self.columns.sizes[i])))
+                    )
                     shown = sorted([*shown, c], key=lambda c: -c.excess)[:_SHOWN]
                 elif c.found.interval is not None:
                     kinks += 1
@@ -208,22 +210,6 @@ class Searches:
             scale=abs(claimed),
             allowed=allowed if math.isfinite(found.radius) else math.inf,
             rtol=self.rtol,
-        )
-
-    def _wrong_entry(self, i: int, j: int, c: Comparison) -> WrongEntry:
-        problem, size = self.problem, float(self.columns.sizes[i])
-        slot, index = problem.inputs.layout.locate(i)
-        into, output = problem.outputs.locate(j)
-        return WrongEntry(
-            argument=slot.argument,
-            path=slot.path,
-            index=index,
-            output=None if problem.scalar else output,
-            output_path="" if problem.scalar else into.path,
-            claimed=c.claimed / size,
-            numerical=c.found.value / size,
-            radius=c.found.radius / size,
-            part=problem.inputs.layout.part(i),
         )
 
 
