@@ -193,7 +193,6 @@ def reduced_entries(
     return _mean_or_sum(total, count, reduction, dtype)
 
 
-@np.errstate(all="ignore")
 def _mean_or_sum(
     total: Callable[[int], Any], count: int, reduction: Reduction, dtype: np.dtype[Any]
 ) -> Any:
@@ -201,9 +200,14 @@ def _mean_or_sum(
     value = total(1)
     if reduction == "mean":
         value /= count
-        if abs(value) == math.inf:
+    if not isinstance(value, float):
+        return value  # a proof's symbol
+    if dtype == _WIDE and math.isfinite(value):
+        return np.float64(value)  # which can't warn, so that NumPy need not be told: a microsecond
+    with np.errstate(all="ignore"):
+        if reduction == "mean" and math.isinf(value):
             value = total(count)  # the sum may overflow where the mean does not
-    return value if dtype == _WIDE else value.astype(dtype)
+        return dtype.type(value)
 
 
 def averaged(
