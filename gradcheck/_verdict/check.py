@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -221,7 +222,7 @@ def seed_of(rng: Rng) -> int:
     if isinstance(rng, np.random.Generator):
         return int(rng.integers(2**63))
     if rng is None:
-        return int(np.random.default_rng().integers(2**63))
+        return secrets.randbits(63)  # a twentieth of the time of a generator of NumPy's
     wanted = "rng must be a non-negative int, a numpy Generator or None, got"
     if not is_whole(rng):
         raise TypeError(f"{wanted} {rng!r:.80}: write np.random.default_rng(0), for example")
