@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from gradcheck._case.domain import Array
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance, rounding_of_value
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.oracles import derivative
 from gradcheck._estimate.search import Goal, deeper
@@ -29,13 +29,8 @@ CLOSELY = Goal(rtol=1e-13)  # as close as f allows
 _PART = 8192  # numbers
 _TINY_SQUARE = 1e-280  # a sum of squares above it has kept their digits
 SMALL = 2.0**-14  # an entry's share below which it is looked at by itself
-ULPS = 16.0
-_COARSE_ULPS = 8 * ULPS
 _HARDLY = 16.0  # times what is missed; up to eight times a zero's rounding, all of it is allowed
 _NOTHING = 64.0  # times its noise, which f must exceed to be something
-# Of a formula with f's value in it: what ulps of that leave, over the size of x, and which part of
-# the digits it must keep (six in float64).
-_ULPS_OF_VALUE, _KEPT = 64.0, 0.4
 _SLIGHT = 64.0  # a disagreement below this many times what is allowed deserves a closer look
 
 
@@ -160,45 +155,9 @@ class Comparison:
         )
 
 
-def claim_rtol(problem: Problem, rtol: float | None) -> float:
-    """Return the tolerated relative error: the caller's, but no less than a computed gradient's own rounding.
-
-    That is ε^(2/3) of the coarsest arithmetic involved: 3.7e-11 in float64, 2.4e-5 in float32.  A
-    gradient that is right loses some digits to sums and cancellation; one that is wrong by less
-    than that is as good as right.
-    """
-    return max(float(claim_eps(problem) ** (2 / 3)), rtol or 0.0)
-
-
-def claim_rounding(problem: Problem, scale: float) -> float:
-    """Return what a derivative's smallest entries may be off by, because its largest were rounded on the way.
-
-    A textbook gradient such as (p − 1)·w leaves a few ulps of its terms in entries that ought to
-    vanish.  So does 1 − tanh² at x = 20, in ulps of a slope of one, while x·(1 − tanh²) is 0.4 at most
-    where it is largest.  f's own rounding there covers that, unless f is looked at in finer arithmetic.
-    """
-    eps = claim_eps(problem)
-    return (ULPS if eps <= problem.arithmetic.eps else _COARSE_ULPS) * eps * scale
-
-
-def rounding_of_value(problem: Problem, values: npt.ArrayLike, sizes: npt.ArrayLike) -> Array:
-    """Return what derivatives of such sizes may be off by, if f's value is in their formula and most of it cancels.
-
-    `values` are f's over the size of x.  A formula such as 1 − tanh² keeps few digits where tanh is nearly one.
-    """
-    eps = claim_eps(problem)
-    lost, kept = _ULPS_OF_VALUE * eps * np.asarray(values), eps**_KEPT * np.asarray(sizes)
-    return np.asarray(np.minimum(lost, kept))
-
-
 def size_of_value(problem: Problem, direction: Array, cotangent: Array) -> float:
     """Return the size of what vᵀf adds up, over that of x along a direction."""
     return norm(cotangent * problem.arithmetic.value) / problem.course(direction).unit
-
-
-def claim_eps(problem: Problem) -> float:
-    """Relative spacing of the coarsest arithmetic that the claim may be computed in."""
-    return max(problem.inputs.layout.eps, problem.outputs.eps)
 
 
 def compare(
@@ -206,12 +165,12 @@ def compare(
     label: str,
     direction: Array,
     cotangent: Array,
-    rtol: float,
+    tolerance: Tolerance,
     goal: Goal = GOAL,
 ) -> Comparison:
     """Compare the claim along d with the numerical derivative of ⟨v, f⟩."""
     component = Component(problem.line(direction, cotangent[None, :]), 0)
-    return judged(problem, label, direction, cotangent, derivative(component, goal), rtol)
+    return judged(problem, label, direction, cotangent, derivative(component, goal), tolerance)
 
 
 def confirm(
@@ -219,7 +178,7 @@ def confirm(
     label: str,
     direction: Array,
     cotangent: Array,
-    rtol: float,
+    tolerance: Tolerance,
     goal: Goal,
     look: Callable[[Component], Found | None],
 ) -> Comparison:
@@ -230,17 +189,18 @@ def confirm(
     line = problem.line(direction, cotangent[None, :])
     found = look(Component(line, 0))
     if found is not None:
-        c = judged(problem, label, direction, cotangent, found, rtol)
+        c = judged(problem, label, direction, cotangent, found, tolerance)
         if c.agrees:
             return c
     # a search of its own: it takes rungs that it did not ask for as signs of noise
     found = derivative(Component(line, 0), goal)
-    return judged(problem, label, direction, cotangent, found, rtol)
+    return judged(problem, label, direction, cotangent, found, tolerance)
 
 
-def closer(problem: Problem, c: Comparison) -> Comparison:
+def closer(problem: Problem, c: Comparison, tolerance: Tolerance) -> Comparison:
     """Compare along the same direction again, with a numerical side as good as f allows."""
-    looked = compare(problem, c.label, c.direction, c.cotangent, c.rtol, CLOSELY)
+    tolerance = replace(tolerance, rtol=c.rtol)
+    looked = compare(problem, c.label, c.direction, c.cotangent, tolerance, CLOSELY)
     return replace(looked, d=c.d, v=c.v)
 
 
@@ -255,16 +215,22 @@ def sharper(component: Component, c: Comparison) -> Found | None:
 
 
 def judged(
-    problem: Problem, label: str, direction: Array, cotangent: Array, found: Found, rtol: float
+    problem: Problem,
+    label: str,
+    direction: Array,
+    cotangent: Array,
+    found: Found,
+    tolerance: Tolerance,
 ) -> Comparison:
     """Put the claim beside a numerical derivative that is known already."""
     terms = claimed_terms(problem, direction, cotangent)
     claimed = float(terms.sum())  # in pairs, with less rounding than a dot product
     scale = norm(terms)
+    rtol = tolerance.rtol
     slack = rtol * scale
     if label != "random":  # which holds the largest terms itself
-        slack += problem.claim_rounding
-    if problem.loses_digits:
+        slack += tolerance.rounding
+    if tolerance.loses_digits:
         value = size_of_value(problem, direction, cotangent)
         slack += float(rounding_of_value(problem, value, scale))
     found = found.at_the_scale_of(claimed, slack)

@@ -10,6 +10,7 @@ from gradcheck._case.domain import Array
 from gradcheck._claim.compare import Comparison, compare
 from gradcheck._claim.finding import Violation, undecided
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._estimate.ladder import BASE, CHECK, SIGMAS, STRIDE, Component
 from gradcheck._report.report import Reason
 
@@ -34,7 +35,7 @@ class Kinks:
     crowds: tuple[Array, ...] = ()
 
 
-def find_kinks(problem: Problem, found: Comparison, rtol: float) -> Kinks:
+def find_kinks(problem: Problem, found: Comparison, tolerance: Tolerance) -> Kinks:
     """Return the entries at kinks, from a comparison that met one: halving as long as that stays cheap."""
     kinks: list[Array] = []
     groups = [np.flatnonzero(found.direction)]
@@ -42,7 +43,7 @@ def find_kinks(problem: Problem, found: Comparison, rtol: float) -> Kinks:
         kinks += [g for g in groups if g.size == 1]
         halves = [half for g in groups if g.size > 1 for half in np.array_split(g, 2)]
         groups = [half for half in halves if _has_kink(problem, found, half)]
-    entries = tuple(_along(problem, found, k, rtol) for k in kinks)
+    entries = tuple(_along(problem, found, k, tolerance) for k in kinks)
     return Kinks(entries, tuple(groups))
 
 
@@ -54,11 +55,13 @@ def too_many_kinks() -> Violation:
     )
 
 
-def _along(problem: Problem, found: Comparison, positions: Array, rtol: float) -> Comparison:
+def _along(
+    problem: Problem, found: Comparison, positions: Array, tolerance: Tolerance
+) -> Comparison:
     def direction() -> Array:
         return _part_of(problem, found, positions)
 
-    c = compare(problem, "kink", direction(), found.cotangent, rtol)
+    c = compare(problem, "kink", direction(), found.cotangent, tolerance)
     return replace(c, d=direction, v=found.v)
 
 

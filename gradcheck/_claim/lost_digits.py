@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradcheck._claim.compare import Comparison, claim_eps, norm, rounding_of_value, size_of_value
+from gradcheck._claim.compare import Comparison, norm, size_of_value
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import claim_eps, rounding_of_value
 
 _COARSEST, _FINEST = -4, -46  # log₂ of the distances, in units of x's size
 _STRIDE = 2

@@ -17,6 +17,7 @@ from gradcheck._claim.columns import Columns
 from gradcheck._claim.compare import CLOSELY, GOAL, Comparison, judged, norm
 from gradcheck._claim.pairs import evaluate_along
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._estimate.batch import Batched
 from gradcheck._estimate.directions import signed
 from gradcheck._estimate.ladder import BASE, SIGMAS, Component
@@ -51,7 +52,11 @@ class Outset:
 
 
 def look_along_one_direction(
-    problem: Problem, columns: Columns, rtol: float, rng: np.random.Generator, batch: Batched | None
+    problem: Problem,
+    columns: Columns,
+    tolerance: Tolerance,
+    rng: np.random.Generator,
+    batch: Batched | None,
 ) -> Outset:
     """Compare along a random direction: with three pairs of steps if that will do, else with all."""
     m = problem.outputs.size
@@ -59,13 +64,18 @@ def look_along_one_direction(
     v = np.ones(1) if m == 1 else signed(rng, (m,))
     reach = min(problem.arithmetic.inputs.reach(d))
     if columns.sizes.size > 1 and reach > 2 * PROBE_STEP:
-        quick = _quick(problem, columns.jacobian, d, v, rtol, batch)
-        return _thorough(problem, d, v, rtol, roomy=True) if quick is None else quick
-    return _thorough(problem, d, v, rtol, roomy=False)
+        quick = _quick(problem, columns.jacobian, d, v, tolerance, batch)
+        return _thorough(problem, d, v, tolerance, roomy=True) if quick is None else quick
+    return _thorough(problem, d, v, tolerance, roomy=False)
 
 
 def _quick(
-    problem: Problem, jacobian: Array, d: Array, v: Array, rtol: float, batch: Batched | None
+    problem: Problem,
+    jacobian: Array,
+    d: Array,
+    v: Array,
+    tolerance: Tolerance,
+    batch: Batched | None,
 ) -> Outset | None:
     """Take three pairs along d; None where claim and f don't agree there to within ordinary rounding."""
     h = PROBE_STEP
@@ -83,7 +93,7 @@ def _quick(
     rounding = 2 * SIGMAS * noise / h
     radius = rounding + _EXTRAPOLATED * np.abs(correction)
     terms = jacobian * d
-    allowed = radius + rtol * np.sqrt(np.square(terms).sum(axis=1))
+    allowed = radius + tolerance.rtol * np.sqrt(np.square(terms).sum(axis=1))
     slope = fine + correction
     if not (np.abs(slope - terms.sum(axis=1)) <= allowed).all():
         return None
@@ -102,30 +112,30 @@ def _quick(
         scale=float(weight @ np.abs(slope)),
         bend=float(v @ curve) * h / 2,
     )
-    comparison = _agreeing((v @ jacobian) * d, d, v, found, rtol)
+    comparison = _agreeing((v @ jacobian) * d, d, v, found, tolerance)
     growth = (np.abs(coarse - fine) + rounding) / (0.75 * h * h)
     # where f is mostly an offset, the whole ladder (and other oracles) see far more
     sharp = float(weight @ rounding) <= GOAL.rtol * comparison.scale
     return Outset(noise, growth, comparison, roomy=True) if comparison.agrees and sharp else None
 
 
-def _agreeing(terms: Array, d: Array, v: Array, found: Found, rtol: float) -> Comparison:
+def _agreeing(terms: Array, d: Array, v: Array, found: Found, tolerance: Tolerance) -> Comparison:
     scale = norm(terms)
-    allowed = found.radius + rtol * scale
-    return Comparison("random", d, v, float(terms.sum()), found, scale, allowed, rtol)
+    allowed = found.radius + tolerance.rtol * scale
+    return Comparison("random", d, v, float(terms.sum()), found, scale, allowed, tolerance.rtol)
 
 
-def _thorough(problem: Problem, d: Array, v: Array, rtol: float, *, roomy: bool) -> Outset:
+def _thorough(problem: Problem, d: Array, v: Array, tolerance: Tolerance, *, roomy: bool) -> Outset:
     """Walk the ladder along d."""
     line = problem.curve(d)
     component = Component(line.projected(v[None, :]), 0)
-    c = judged(problem, "random", d, v, derivative(component, GOAL), rtol)
+    c = judged(problem, "random", d, v, derivative(component, GOAL), tolerance)
     if problem.outputs.size == 1:
         noise = np.array([c.found.noise])
     else:
         noise = first_look(line, np.arange(problem.outputs.size), GOAL).noise
     if c.slight:
-        c = judged(problem, "random", d, v, derivative(component, CLOSELY), rtol)
+        c = judged(problem, "random", d, v, derivative(component, CLOSELY), tolerance)
     noise = np.where(np.isfinite(noise), noise, math.inf)
     return Outset(noise, _growth(line), c, roomy)
 

@@ -73,8 +73,6 @@ class Problem(Forward):
         self._bare = bare
         self.claim_calls = Counter()
         self.noise = 0.0  # of ⟨v, f⟩, as random directions have shown it
-        self.claim_rounding = 0.0  # of vᵀJd, once its largest terms are known
-        self.loses_digits = False  # whether the claim has shown to be as good as f's rounding
         # notes on what doesn't vary, once the claim has answered
         self.overlooked: tuple[str, ...] | None = None
         # how far each of several outputs has moved along any line; None once nobody asks

@@ -6,8 +6,9 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
-from gradcheck._claim.compare import Comparison, claim_eps, size_of_value
+from gradcheck._claim.compare import Comparison, size_of_value
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import claim_eps
 from gradcheck._estimate.directions import detectable_gradient, detectable_matrix
 
 BARELY = 0.3  # what must be seen where f moves a thousand times more beside x than its slope there

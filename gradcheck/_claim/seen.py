@@ -13,17 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gradcheck._case.domain import Array
-from gradcheck._claim.compare import (
-    SMALL,
-    ULPS,
-    Comparison,
-    claim_eps,
-    claim_rounding,
-    norm,
-    rounding_of_value,
-)
+from gradcheck._claim.compare import SMALL, Comparison, norm
 from gradcheck._claim.problem import Problem
 from gradcheck._claim.resolution import BARELY, size_of
+from gradcheck._claim.tolerance import ULPS, Tolerance, claim_eps, claim_rounding, rounding_of_value
 from gradcheck._estimate.line import Values
 
 Mask = npt.NDArray[np.bool_]
@@ -70,6 +63,8 @@ class Yardstick:
         The claim, of shape (outputs, inputs), for movements of each input by its size.
     required : float
         The part of an entry that must be seen.
+    tolerance : Tolerance
+        What is forgiven of the claim.
 
     Attributes
     ----------
@@ -81,7 +76,9 @@ class Yardstick:
         What right entries may be off by, because larger ones were rounded on the way.
     """
 
-    def __init__(self, problem: Problem, claimed: Array, required: float) -> None:
+    def __init__(
+        self, problem: Problem, claimed: Array, required: float, tolerance: Tolerance
+    ) -> None:
         self._problem = problem
         self._required = required
         # what arithmetic as coarse as float16 rounds isn't asked of a claim
@@ -89,7 +86,7 @@ class Yardstick:
         self._trifle, self._little = _TRIFLE * required, _LITTLE * required
         self.size = np.abs(claimed)
         self.norm = np.array([norm(row) for row in self.size])[:, None]
-        self.rounding = _rounding_of(problem, self.size, self.norm)
+        self.rounding = _rounding_of(problem, self.size, self.norm, tolerance)
         self._largest = _largest_of(problem, self.size)
 
     @cached_property
@@ -155,7 +152,7 @@ def _part(missed: float, size: float) -> float:
     return missed / size if missed else 0.0
 
 
-def _rounding_of(problem: Problem, claimed: Array, sizes: Array) -> Array:
+def _rounding_of(problem: Problem, claimed: Array, sizes: Array, tolerance: Tolerance) -> Array:
     """Return what right entries may be off by, because larger ones were rounded on the way.
 
     In arithmetic coarser than the one that f is looked at in that may be any entry, and the larger
@@ -165,7 +162,7 @@ def _rounding_of(problem: Problem, claimed: Array, sizes: Array) -> Array:
     eps = claim_eps(problem)
     if eps > problem.arithmetic.eps:
         np.maximum(rounding, ULPS * eps * claimed.max(initial=0.0), out=rounding)
-    if problem.loses_digits:
+    if tolerance.loses_digits:
         values = np.abs(problem.arithmetic.value)[:, None]
         np.maximum(rounding, rounding_of_value(problem, values, claimed), out=rounding)
     return rounding

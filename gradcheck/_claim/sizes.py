@@ -8,11 +8,14 @@ convicts no claim; but neither does a claim pass that differs there.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradcheck._case.domain import Array
 from gradcheck._claim.compare import GOAL, Comparison, claimed_terms, judged, norm
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._estimate.directions import signed
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.oracles import derivative
@@ -35,7 +38,7 @@ def unlike_sizes(problem: Problem) -> str:
 
 
 def disagreement_from_afar(
-    problem: Problem, cotangent: Array, rtol: float, noise: float, rng: np.random.Generator
+    problem: Problem, cotangent: Array, tolerance: Tolerance, noise: float, rng: np.random.Generator
 ) -> Comparison | None:
     """Return how the claim about tiny entries plainly differs where they are moved as far as the largest one."""
     sizes = problem.inputs.sizes
@@ -49,8 +52,9 @@ def disagreement_from_afar(
     line = line.in_longer_steps(further)
     at = problem, "tiny inputs", d, cotangent
     atol = _ROUGHLY * norm(claimed_terms(problem, d, cotangent))
+    roughly = replace(tolerance, rtol=max(tolerance.rtol, _ROUGHLY))
     found = one_pair(Component(line, 0), atol, noise)
-    if found is None or not judged(*at, found, max(rtol, _ROUGHLY)).agrees:
+    if found is None or not judged(*at, found, roughly).agrees:
         found = derivative(Component(line, 0), GOAL)
-    c = judged(*at, found, max(rtol, _ROUGHLY))
+    c = judged(*at, found, roughly)
     return c if found.reason == "smooth" and c.excess > _PLAINLY else None

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from gradcheck._case.domain import Array
 from gradcheck._claim.compare import Comparison, compare
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._estimate.directions import unit_vector
 from gradcheck._estimate.ladder import CHECK
 
@@ -69,7 +70,7 @@ class Sides:
 
 
 def disagreement_of_ties(
-    problem: Problem, kinks: Sequence[Array], rtol: float
+    problem: Problem, kinks: Sequence[Array], tolerance: Tolerance
 ) -> Comparison | None:
     """Return a comparison that a claim fails along several entries at once; None where none is found.
 
@@ -79,8 +80,8 @@ def disagreement_of_ties(
         f and the claim.
     kinks : sequence of ndarray
         A direction for each entry at a kink; the claim agrees along each.
-    rtol : float
-        Relative error of the claim that is tolerated.
+    tolerance : Tolerance
+        What is forgiven of the claim.
     """
     if len(kinks) < 2:
         return None
@@ -99,7 +100,7 @@ def disagreement_of_ties(
         outputs = outputs[sides.bend[outputs] != -way[outputs]]
         suspects += [(j, d) for j in outputs if sides.exclude(j, _claimed(problem, d, j))]
     for j, d in (s for s in suspects if s[0] in outputs):
-        c = compare(problem, TOGETHER, d, unit_vector(problem.outputs.size, j), rtol)
+        c = compare(problem, TOGETHER, d, unit_vector(problem.outputs.size, j), tolerance)
         if not c.agrees:
             return c
     return None

@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcheck._claim.compare import Comparison
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._diagnosis.answers import (
     GROSS,
     Answers,
@@ -36,7 +37,7 @@ _PATIENCE = 2  # steps of a shift for which a claim is asked again
 
 
 def diagnose_throughout(
-    problem: Problem, comparisons: Sequence[Comparison], rtol: float
+    problem: Problem, comparisons: Sequence[Comparison], tolerance: Tolerance
 ) -> Named | None:
     """Name a mistake that spoils the whole derivative, or that in some arguments; None where none is seen."""
     usable = _usable(comparisons)
@@ -44,18 +45,18 @@ def diagnose_throughout(
         return None
     given = answers(problem, usable)
     for hypothesis in _hypotheses(problem, usable, given):
-        if hypothesis.explains(usable, rtol):
+        if hypothesis.explains(usable, tolerance.rtol):
             return Named(hypothesis.diagnosis, hypothesis.leaves)
-    diagnosis = right_where_symmetric(problem, usable, rtol, 1 / GROSS)
+    diagnosis = right_where_symmetric(problem, usable, tolerance, 1 / GROSS)
     if diagnosis is not None:
         return Named(diagnosis)
-    return ignored_arguments(problem, usable, given, rtol) or shifted_with_a_zero(
-        problem, usable, given, rtol
+    return ignored_arguments(problem, usable, given, tolerance) or shifted_with_a_zero(
+        problem, usable, given, tolerance
     )
 
 
 def diagnose_slice(
-    problem: Problem, comparisons: Sequence[Comparison], rtol: float
+    problem: Problem, comparisons: Sequence[Comparison], tolerance: Tolerance
 ) -> Diagnosis | None:
     """Name a row, a column or the like whose sign or plain factor is all that is wrong."""
     usable = _usable(comparisons)
@@ -63,7 +64,7 @@ def diagnose_slice(
         return None
     views = (answers(problem, usable), answers_by_outputs(problem, usable))
     for hypothesis in chain.from_iterable(of_slices(problem, usable, v) for v in views if v):
-        if hypothesis.explains(usable, rtol):
+        if hypothesis.explains(usable, tolerance.rtol):
             return hypothesis.diagnosis
     return None
 

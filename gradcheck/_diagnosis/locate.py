@@ -23,6 +23,7 @@ from gradcheck._case.domain import Array
 from gradcheck._case.tree import Slot
 from gradcheck._claim.compare import GOAL, Comparison, confirm, judged
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.line import Line
 from gradcheck._estimate.oracles import derivative
@@ -70,13 +71,13 @@ def together(parts: Iterable[Located]) -> Located:
     return Located(entries[:MOST_ENTRIES], all(part.complete for part in found))
 
 
-def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
+def locate(problem: Problem, failed: Comparison, tolerance: Tolerance) -> Located:
     """Search for the wrong entries behind a failed comparison, until all others agree together."""
     limit = problem.calls.calls + _EVALUATIONS
     left, entries = failed.direction != 0, list[WrongEntry]()
     rest, agrees = failed, False
     while not agrees and len(entries) < MOST_ENTRIES and problem.calls.calls < limit:
-        found, finished = _search(problem, rest, rtol, MOST_ENTRIES - len(entries), limit)
+        found, finished = _search(problem, rest, tolerance, MOST_ENTRIES - len(entries), limit)
         entries += found.values()
         left[list(found)] = False
         if failed.found.interval is not None:  # the sides of kinks don't add up
@@ -86,13 +87,13 @@ def locate(problem: Problem, failed: Comparison, rtol: float) -> Located:
         # a group that is off by less than a fraction of another's disagreement wasn't told from it
         if left.any():
             along = problem.inputs.tangent(np.where(left, failed.direction, 0.0))
-            rest = _confirmed(problem, along, failed, rtol)
+            rest = _confirmed(problem, along, failed, tolerance)
         agrees = rest.agrees or not left.any()
     return Located(_worst_first(entries), complete=agrees)
 
 
 def _search(
-    problem: Problem, failed: Comparison, rtol: float, most: int, limit: int
+    problem: Problem, failed: Comparison, tolerance: Tolerance, most: int, limit: int
 ) -> tuple[dict[int, WrongEntry], bool]:
     """Halve what a comparison moved; return wrong entries by position, and whether that came to its end."""
     entries: dict[int, WrongEntry] = {}
@@ -102,17 +103,17 @@ def _search(
         group = stack.pop()
         if np.count_nonzero(along[group.part]) == 1:
             position = _first(along, group.part)
-            entry = _entry(problem, along, position, group.comparison, rtol)
+            entry = _entry(problem, along, position, group.comparison, tolerance)
             if entry is not None:
                 entries[position] = entry
             continue
-        halves = [g for g in _halves(problem, along, group, rtol) if not g.comparison.agrees]
+        halves = [g for g in _halves(problem, along, group, tolerance) if not g.comparison.agrees]
         stack += sorted(halves, key=lambda g: g.comparison.off)
     return entries, not stack
 
 
 def examples(
-    problem: Problem, failed: Comparison, rtol: float, leaves: Sequence[Slot] = ()
+    problem: Problem, failed: Comparison, tolerance: Tolerance, leaves: Sequence[Slot] = ()
 ) -> Located:
     """Measure the entries with the largest share of a failed comparison: for a mistake that is everywhere.
 
@@ -128,7 +129,7 @@ def examples(
     if not share.any():
         del along, share, elsewhere
         limit = problem.calls.calls + _EVALUATIONS
-        found, _ = _search(problem, failed, rtol, _EXAMPLES, limit)
+        found, _ = _search(problem, failed, tolerance, _EXAMPLES, limit)
         return Located(_worst_first(list(found.values())), complete=False)
     np.abs(share, out=share)
     share[(along == 0) | elsewhere] = -1.0
@@ -136,7 +137,7 @@ def examples(
     del share, elsewhere
     entries: list[WrongEntry] = []
     for position in largest:
-        entry = _entry(problem, along, position, failed, rtol)
+        entry = _entry(problem, along, position, failed, tolerance)
         if entry is not None:
             entries.append(entry)
         if len(entries) == _EXAMPLES:
@@ -157,23 +158,23 @@ def _worst_first(entries: Sequence[WrongEntry]) -> tuple[WrongEntry, ...]:
     return tuple(sorted(entries, key=lambda e: -abs(e.claimed - e.numerical)))
 
 
-def _halves(problem: Problem, along: Array, group: _Group, rtol: float) -> list[_Group]:
+def _halves(problem: Problem, along: Array, group: _Group, tolerance: Tolerance) -> list[_Group]:
     v = group.comparison.cotangent
     parts = _halved(along, group.part)
     # whose part of the disagreement it is needs no more than a fraction of it
     whole = group.comparison.found
     goal = Goal(GOAL.rtol, abs(group.comparison.claimed - whole.value) / 16)
     ways = [partial(_part_of, problem, along, p) for p in parts]
-    first = _measured(problem, ways[0](), v, rtol, goal, whole)
+    first = _measured(problem, ways[0](), v, tolerance, goal, whole)
     rest = whole._replace(
         value=whole.value - first.found.value,
         radius=whole.radius + first.found.radius,
         interval=None,
     )
     d = ways[1]()
-    second = judged(problem, "group", d, v, rest, rtol)
+    second = judged(problem, "group", d, v, rest, tolerance)
     if not first.resolved or whole.interval is not None or 0.5 < second.excess < 10:
-        second = _measured(problem, d, v, rtol, goal, whole)
+        second = _measured(problem, d, v, tolerance, goal, whole)
     # groups that wait hold no arrays
     waiting = [
         replace(c, d=w, v=group.comparison.v) for c, w in zip((first, second), ways, strict=True)
@@ -194,17 +195,19 @@ def _first(numbers: Array, part: slice) -> int:
 
 
 def _measured(
-    problem: Problem, direction: Array, v: Array, rtol: float, goal: Goal, whole: Found
+    problem: Problem, direction: Array, v: Array, tolerance: Tolerance, goal: Goal, whole: Found
 ) -> Comparison:
     component = Component(problem.line(direction, v[None, :]), 0)
     found = _roughly(component, whole, goal.atol) or derivative(component, goal)
-    return judged(problem, "group", direction, v, found, rtol)
+    return judged(problem, "group", direction, v, found, tolerance)
 
 
-def _confirmed(problem: Problem, direction: Array, failed: Comparison, rtol: float) -> Comparison:
+def _confirmed(
+    problem: Problem, direction: Array, failed: Comparison, tolerance: Tolerance
+) -> Comparison:
     """Compare what is left of a direction, roughly if it agrees."""
     look = partial(_roughly, whole=failed.found, atol=_HIDDEN * failed.missed)
-    return confirm(problem, "group", direction, failed.cotangent, rtol, GOAL, look)
+    return confirm(problem, "group", direction, failed.cotangent, tolerance, GOAL, look)
 
 
 def _roughly(component: Component, whole: Found, atol: float) -> Found | None:
@@ -225,7 +228,7 @@ def _masked(numbers: Array, part: slice) -> Array:
 
 
 def _entry(
-    problem: Problem, along: Array, position: int, whole: Comparison, rtol: float
+    problem: Problem, along: Array, position: int, whole: Comparison, tolerance: Tolerance
 ) -> WrongEntry | None:
     """Measure one entry by itself; for a vector f single out the output that is most wrong."""
     d = _part_of(problem, along, slice(position, position + 1))
@@ -234,8 +237,8 @@ def _entry(
         v = whole.cotangent
     else:
         curve = curve.keeping_changes()
-        v = _worst_output(problem, curve, d, whole, rtol)
-    at = (problem, Component(curve.projected(v[None, :]), 0), d, v, rtol)
+        v = _worst_output(problem, curve, d, whole, tolerance)
+    at = (problem, Component(curve.projected(v[None, :]), 0), d, v, tolerance)
     final = _grossly_wrong(*at, whole.found) or _judged_along(*at)
     if final.agrees:
         return None
@@ -243,13 +246,15 @@ def _entry(
     return final.entry(problem, j, position, step=float(along[position] * v[j]))
 
 
-def _worst_output(problem: Problem, curve: Line, d: Array, whole: Comparison, rtol: float) -> Array:
+def _worst_output(
+    problem: Problem, curve: Line, d: Array, whole: Comparison, tolerance: Tolerance
+) -> Array:
     """Halve the outputs as long as a part disagrees; return the cotangent of one output."""
     cotangent = whole.cotangent
     part = slice(0, cotangent.size)
     while np.count_nonzero(cotangent[part]) > 1:
         halves = _halved(cotangent, part)
-        at = [(problem, curve, d, cotangent, half, whole.found, rtol) for half in halves]
+        at = [(problem, curve, d, cotangent, half, whole.found, tolerance) for half in halves]
         seen = [_compared(*place, closely=False) for place in at]
         if not any(seen):
             seen = [_compared(*place, closely=True) for place in at]
@@ -268,7 +273,7 @@ def _compared(
     cotangent: Array,
     part: slice,
     whole: Found,
-    rtol: float,
+    tolerance: Tolerance,
     *,
     closely: bool,
 ) -> Comparison | None:
@@ -276,25 +281,25 @@ def _compared(
     v = _masked(cotangent, part)
     component = Component(curve.projected(v[None, :]), 0)
     if not closely:
-        c = _grossly_wrong(problem, component, d, v, rtol, whole)
+        c = _grossly_wrong(problem, component, d, v, tolerance, whole)
     else:
         roughly(component, math.inf, whole.noise, whole.finest)  # the search goes on from there
-        c = _judged_along(problem, component, d, v, rtol)
+        c = _judged_along(problem, component, d, v, tolerance)
     return None if c is None else replace(c, v=partial(_masked, cotangent, part))
 
 
 def _grossly_wrong(
-    problem: Problem, component: Component, d: Array, v: Array, rtol: float, whole: Found
+    problem: Problem, component: Component, d: Array, v: Array, tolerance: Tolerance, whole: Found
 ) -> Comparison | None:
     """Compare ⟨v, f⟩ along a curve roughly; None unless that leaves no doubt about a disagreement."""
     rough = roughly(component, math.inf, whole.noise, whole.finest)
     if rough is None:
         return None
-    c = judged(problem, "entry", d, v, rough, rtol)
+    c = judged(problem, "entry", d, v, rough, tolerance)
     return c if rough.radius <= _FRACTION * abs(c.claimed - rough.value) else None
 
 
 def _judged_along(
-    problem: Problem, component: Component, d: Array, v: Array, rtol: float
+    problem: Problem, component: Component, d: Array, v: Array, tolerance: Tolerance
 ) -> Comparison:
-    return judged(problem, "entry", d, v, derivative(component, GOAL), rtol)
+    return judged(problem, "entry", d, v, derivative(component, GOAL), tolerance)

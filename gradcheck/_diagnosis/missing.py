@@ -10,6 +10,7 @@ from gradcheck._case.domain import Array
 from gradcheck._case.tree import Slot
 from gradcheck._claim.compare import Comparison, compare
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._diagnosis.answers import GROSS, Answers, Named, asked, is_second, names, probe_of
 from gradcheck._estimate.hessian import bilinear
 from gradcheck._estimate.search import Goal
@@ -20,14 +21,14 @@ _ROUGHLY = Goal(rtol=1e-2)
 
 
 def ignored_arguments(
-    problem: Problem, usable: Sequence[Comparison], given: Answers, rtol: float
+    problem: Problem, usable: Sequence[Comparison], given: Answers, tolerance: Tolerance
 ) -> Named | None:
     """Name the arguments whose part of the claim is all zero, while others' isn't and f depends on them."""
     slots, failed = problem.inputs.layout.slots, usable[0]
     zero = [slot for slot in slots if not _answers_with(problem, failed, given, slot)]
     if not 0 < len(zero) < len(slots) or len(zero) > _MOST:
         return None
-    missing = [slot for slot in zero if _matters(problem, failed, slot, rtol)]
+    missing = [slot for slot in zero if _matters(problem, failed, slot, tolerance)]
     if not missing:
         return None
     what = "gradients" if len(missing) > 1 else "gradient"
@@ -52,7 +53,7 @@ def _part(numbers: Array, slot: Slot) -> Array:
     return part
 
 
-def _matters(problem: Problem, failed: Comparison, slot: Slot, rtol: float) -> bool:
+def _matters(problem: Problem, failed: Comparison, slot: Slot, tolerance: Tolerance) -> bool:
     """Whether f's derivative changes with an argument alone."""
     if is_second(problem):
         alone = problem.inputs.tangent(_part(failed.cotangent, slot))
@@ -60,5 +61,6 @@ def _matters(problem: Problem, failed: Comparison, slot: Slot, rtol: float) -> b
         return abs(found.value) > GROSS * found.radius
     alone = problem.inputs.tangent(_part(failed.direction, slot))
     return (
-        bool(alone.any()) and not compare(problem, "argument", alone, failed.cotangent, rtol).agrees
+        bool(alone.any())
+        and not compare(problem, "argument", alone, failed.cotangent, tolerance).agrees
     )

@@ -11,6 +11,7 @@ from gradcheck._case.domain import Array
 from gradcheck._case.tree import Slot, equal_numbers
 from gradcheck._claim.compare import GOAL, Comparison, compare, judged
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._diagnosis.answers import asked, is_second, is_square, name
 from gradcheck._diagnosis.locate import Located
 from gradcheck._diagnosis.offsets import added_inside
@@ -32,7 +33,7 @@ def diagnose_entries(
     located: Located,
     failed: Comparison | None,
     among: Comparison | None,
-    rtol: float,
+    tolerance: Tolerance,
 ) -> Diagnosis | None:
     """Name what the located entries have in common, if they have something.
 
@@ -44,8 +45,8 @@ def diagnose_entries(
         Wrong entries.
     failed, among : Comparison or None
         What disagrees most, and which random direction does.
-    rtol : float
-        Relative error of the claim that is tolerated.
+    tolerance : Tolerance
+        What is forgiven of the claim.
     """
     entries = located.entries
     if not entries:
@@ -56,7 +57,7 @@ def diagnose_entries(
         and failed is not None
         and is_square(problem)
         and _is_diagonal(problem, entries)
-        and _is_right_there(problem, entries[0], failed, rtol)
+        and _is_right_there(problem, entries[0], failed, tolerance)
     ):
         return Diagnosis(
             "diagonal",
@@ -75,8 +76,8 @@ def diagnose_entries(
     return (
         _single(problem, located)
         or _exchanged(problem, located)
-        or _slice(problem, located, among, rtol)
-        or _output(problem, located, among, rtol)
+        or _slice(problem, located, among, tolerance)
+        or _output(problem, located, among, tolerance)
     )
 
 
@@ -119,13 +120,15 @@ def _is_diagonal(problem: Problem, entries: Sequence[WrongEntry]) -> bool:
     return equal_numbers(asked(problem, s * v), s * asked(problem, v))
 
 
-def _is_right_there(problem: Problem, entry: WrongEntry, failed: Comparison, rtol: float) -> bool:
+def _is_right_there(
+    problem: Problem, entry: WrongEntry, failed: Comparison, tolerance: Tolerance
+) -> bool:
     """Whether the claim is right on the diagonal, beside a wrong entry."""
     _, k = problem.place(entry)
     here = unit_vector(problem.outputs.size, k)
     along = failed.direction * here
     own = derivative(Component(problem.curve_of(k, along), 0), GOAL)
-    return judged(problem, "entry", along, here, own, rtol).agrees
+    return judged(problem, "entry", along, here, own, tolerance).agrees
 
 
 def _own_output(problem: Problem, e: WrongEntry) -> tuple[str, tuple[int, ...]]:
@@ -171,7 +174,7 @@ def _rounding(e: WrongEntry) -> float:
 
 
 def _slice(
-    problem: Problem, located: Located, failed: Comparison | None, rtol: float
+    problem: Problem, located: Located, failed: Comparison | None, tolerance: Tolerance
 ) -> Diagnosis | None:
     """Name a row or a column of one argument that holds all that is wrong, or two."""
     entries = located.entries
@@ -182,7 +185,7 @@ def _slice(
     indices = {e.index for e in entries}
     for axis, chosen in _common(slot.shape, indices):
         outside = _without(problem, slot, axis, chosen, failed)
-        if not located.complete and not _agrees(problem, outside, failed, rtol):
+        if not located.complete and not _agrees(problem, outside, failed, tolerance):
             continue
         where = f"{_places(slot.shape, axis, chosen)} of {name(slot)}"
         text = f"the wrong entries are all in {where}"
@@ -227,16 +230,16 @@ def _without(
 
 
 def _agrees(
-    problem: Problem, direction: Array | None, failed: Comparison | None, rtol: float
+    problem: Problem, direction: Array | None, failed: Comparison | None, tolerance: Tolerance
 ) -> bool:
     if failed is None or direction is None or not direction.any():
         return False
-    c = compare(problem, "part", direction, failed.cotangent, rtol)
+    c = compare(problem, "part", direction, failed.cotangent, tolerance)
     return c.agrees and c.resolved and c.found.interval is None
 
 
 def _output(
-    problem: Problem, located: Located, failed: Comparison | None, rtol: float
+    problem: Problem, located: Located, failed: Comparison | None, tolerance: Tolerance
 ) -> Diagnosis | None:
     """Name the only output whose derivative is wrong."""
     entries = located.entries
@@ -247,7 +250,7 @@ def _output(
     rest[problem.place(entries[0])[0]] = 0.0
     if not rest.any():
         return None
-    c = compare(problem, "part", failed.direction, rest, rtol)
+    c = compare(problem, "part", failed.direction, rest, tolerance)
     if not (c.agrees and c.resolved and c.found.interval is None):
         return None
     e = entries[0]

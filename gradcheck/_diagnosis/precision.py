@@ -11,9 +11,10 @@ import numpy as np
 from gradcheck._case.domain import Array
 from gradcheck._case.numbers import is_sparse
 from gradcheck._case.tree import equal_numbers
-from gradcheck._claim.compare import Comparison, claim_eps
+from gradcheck._claim.compare import Comparison
 from gradcheck._claim.lost_digits import scatters
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import claim_eps
 from gradcheck._report.report import WrongEntry
 
 _FLOAT32 = range(20, 25)  # significant bits of the longest of a few float32 numbers

@@ -10,6 +10,7 @@ from gradcheck._case.domain import Array
 from gradcheck._case.tree import Slot
 from gradcheck._claim.compare import Comparison, compare
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._diagnosis.answers import GROSS, Answers, Named, is_second
 from gradcheck._report.report import Diagnosis
 
@@ -17,7 +18,7 @@ _SHORTEST = 3  # of what is shifted
 
 
 def shifted_with_a_zero(
-    problem: Problem, usable: Sequence[Comparison], given: Answers, rtol: float
+    problem: Problem, usable: Sequence[Comparison], given: Answers, tolerance: Tolerance
 ) -> Named | None:
     """Name a shift by one that a zero was filled in for: what moved out is known to nobody, all else is right.
 
@@ -26,7 +27,7 @@ def shifted_with_a_zero(
     if is_second(problem):
         return None
     for slot, axis, shift in _candidates(given):
-        if _is_right_but_for_the_end(problem, usable[0], given, slot, axis, shift, rtol):
+        if _is_right_but_for_the_end(problem, usable[0], given, slot, axis, shift, tolerance):
             text = f"{given.noun(slot)} is shifted by {shift:+d} along axis {axis}, with a zero filled in"
             return Named(Diagnosis("shift", text), () if given.by_outputs else (slot,))
     return None
@@ -46,7 +47,13 @@ def _candidates(given: Answers) -> Iterator[tuple[Slot, int, int]]:
 
 
 def _is_right_but_for_the_end(
-    problem: Problem, c: Comparison, given: Answers, slot: Slot, axis: int, shift: int, rtol: float
+    problem: Problem,
+    c: Comparison,
+    given: Answers,
+    slot: Slot,
+    axis: int,
+    shift: int,
+    tolerance: Tolerance,
 ) -> bool:
     """Whether the answer moved back agrees, where what moved out has no part in the comparison."""
     numbers, weights = (a.copy() for a in given.first())
@@ -57,12 +64,12 @@ def _is_right_but_for_the_end(
     _of(numbers, slot)[...] = np.roll(_of(numbers, slot), -shift, axis=axis)
     after = float(np.sum(numbers * weights))
     if given.by_outputs:
-        looked = compare(problem, "part", c.direction, weights, rtol)
+        looked = compare(problem, "part", c.direction, weights, tolerance)
     else:
         tangent = problem.inputs.tangent(weights)
         if not np.array_equal(tangent, weights):
             return False
-        looked = compare(problem, "part", tangent, c.cotangent, rtol)
+        looked = compare(problem, "part", tangent, c.cotangent, tolerance)
     left = abs(after - looked.found.value)
     return left <= looked.allowed and left <= abs(before - looked.found.value) / GROSS
 

@@ -15,6 +15,7 @@ from gradcheck._case.domain import Array, Domain, PositiveDefinite, Symmetric
 from gradcheck._case.tree import Slot
 from gradcheck._claim.compare import Comparison, compare
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._estimate.directions import signed
 from gradcheck._report.report import Diagnosis
 
@@ -29,7 +30,7 @@ class _Square(NamedTuple):
 
 
 def right_where_symmetric(
-    problem: Problem, failed: Sequence[Comparison], rtol: float, part: float
+    problem: Problem, failed: Sequence[Comparison], tolerance: Tolerance, part: float
 ) -> Diagnosis | None:
     """Name an argument of a wrong claim, or several, along whose symmetric directions it agrees.
 
@@ -39,8 +40,8 @@ def right_where_symmetric(
         f and the claim.
     failed : sequence of Comparison
         Two disagreements or more, along random directions.
-    rtol : float
-        Relative error of the claim that is tolerated.
+    tolerance : Tolerance
+        What is forgiven of the claim.
     part : float
         How much of those disagreements may be left.
     """
@@ -48,7 +49,7 @@ def right_where_symmetric(
         return None
     rng = np.random.default_rng(0)
     for squares in _candidates(problem):
-        if all(_agrees(problem, squares, c, rtol, part, rng) for c in failed[:_DIRECTIONS]):
+        if all(_agrees(problem, squares, c, tolerance, part, rng) for c in failed[:_DIRECTIONS]):
             return Diagnosis("symmetric", _sentence(problem, squares))
     return None
 
@@ -72,7 +73,7 @@ def _agrees(
     problem: Problem,
     squares: Sequence[_Square],
     failed: Comparison,
-    rtol: float,
+    tolerance: Tolerance,
     part: float,
     rng: np.random.Generator,
 ) -> bool:
@@ -82,7 +83,7 @@ def _agrees(
     for slot, x in squares:
         here = slice(slot.start, slot.stop)
         d[here] = Symmetric().tangent(x, d[here].reshape(slot.shape)).reshape(-1)
-    c = compare(problem, "random", problem.inputs.tangent(d), failed.cotangent, rtol)
+    c = compare(problem, "random", problem.inputs.tangent(d), failed.cotangent, tolerance)
     shows = c.missed <= part * failed.off
     return shows and c.agrees and c.found.interval is None
 

@@ -11,6 +11,7 @@ from gradcheck._claim.additivity import is_contradictory
 from gradcheck._claim.compare import Comparison, closer
 from gradcheck._claim.problem import Problem
 from gradcheck._claim.ties import TOGETHER
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._diagnosis.diagnose import diagnose_slice, diagnose_throughout
 from gradcheck._diagnosis.locate import Located, examples, locate, together
 from gradcheck._diagnosis.places import diagnose_entries
@@ -30,7 +31,7 @@ def accusation(
     comparisons: Sequence[Comparison],
     known: Located | None,
     *,
-    rtol: float,
+    tolerance: Tolerance,
     resolution: float,
 ) -> Verdict:
     """Return what comparisons that disagree say of the claim.
@@ -43,8 +44,8 @@ def accusation(
         All of them; some disagree, unless wrong entries are known.
     known : Located or None
         Entries that are wrong for certain, if they have been looked for already.
-    rtol : float
-        Relative error of the claim that is tolerated.
+    tolerance : Tolerance
+        What is forgiven of the claim.
     resolution : float
         The relative size of the smallest error that would have been seen.
     """
@@ -58,26 +59,28 @@ def accusation(
         movement = _movement_along_imaginary_axis(problem, flat[0])
         if abs(movement) >= _NOT_ROUNDING * abs(flat[0].claimed):
             return endings.rounded_flat(flat[0], movement)
-    named = diagnose_throughout(problem, comparisons, rtol)
+    named = diagnose_throughout(problem, comparisons, tolerance)
     located = known or Located((), complete=True)
     if known is None and worst is not None:
         # a mistake that is everywhere needs a few examples, not a search
-        search: Callable[[Problem, Comparison, float], Located] = locate
+        search: Callable[[Problem, Comparison, Tolerance], Located] = locate
         if named is not None and problem.kind != "jvp":
             search = partial(examples, leaves=named.leaves)
         alone = [c for c in wrong if c.label == worst.label == "kink"]
-        located = together(search(problem, c, rtol) for c in alone or [worst])
-    if _is_a_hair_off(wrong, located.entries) and not _another_oracle_confirms(problem, wrong):
+        located = together(search(problem, c, tolerance) for c in alone or [worst])
+    if _is_a_hair_off(wrong, located.entries) and not _another_oracle_confirms(
+        problem, wrong, tolerance
+    ):
         assert worst is not None  # something disagrees
         return endings.hair_off(worst, _HAIR, resolution)
     if is_contradictory(problem, located.entries, worst):
         return endings.contradictory(worst, located.entries)
-    diagnosis = named.diagnosis if named else diagnose_slice(problem, comparisons, rtol)
+    diagnosis = named.diagnosis if named else diagnose_slice(problem, comparisons, tolerance)
     if diagnosis is None:
         # what the entries have in common is looked for beside them, too
         whole = (c for c in wrong if c.label == "random" and c.found.interval is None)
         among = max(whole, key=lambda c: c.excess, default=None)
-        diagnosis = diagnose_entries(problem, located, worst, among, rtol)
+        diagnosis = diagnose_entries(problem, located, worst, among, tolerance)
     return endings.disagreement(located, worst, diagnosis, resolution)
 
 
@@ -109,8 +112,10 @@ def _is_a_hair_off(wrong: Sequence[Comparison], entries: tuple[WrongEntry, ...])
     )
 
 
-def _another_oracle_confirms(problem: Problem, wrong: Sequence[Comparison]) -> bool:
+def _another_oracle_confirms(
+    problem: Problem, wrong: Sequence[Comparison], tolerance: Tolerance
+) -> bool:
     """Whether what disagrees most does so with derivatives that aren't from differences, too."""
     most = sorted(wrong, key=lambda c: c.excess)[-2:]
-    looked = [closer(problem, c) for c in most]
+    looked = [closer(problem, c, tolerance) for c in most]
     return all(c.found.oracle != "differences" and not c.agrees for c in looked)

@@ -66,7 +66,7 @@ class ByDirections(FirstOrder):
         at_kink = [c for c in evidence.comparisons if c.found.reason == "kink"]
         if not at_kink:
             return Kinks(())
-        kinks = find_kinks(problem, at_kink[0], self.rtol)
+        kinks = find_kinks(problem, at_kink[0], evidence.tolerance)
         for c in kinks.entries:
             support &= c.direction == 0
         for positions in kinks.crowds:
@@ -75,7 +75,7 @@ class ByDirections(FirstOrder):
         evidence.try_usual(support)
         if not evidence.disagreeing:
             alone = [c.direction for c in kinks.entries if c.found.interval is not None]
-            wrong = disagreement_of_ties(problem, alone, self.rtol)
+            wrong = disagreement_of_ties(problem, alone, evidence.tolerance)
             evidence.comparisons += [] if wrong is None else [wrong]
         return kinks
 
@@ -114,10 +114,11 @@ class ByDirections(FirstOrder):
             return None
         self.notes.append(unlike)
         noise = max(c.found.noise for c in random)
-        cotangent, rng = random[0].cotangent, self.evidence.draws.rng
-        afar = disagreement_from_afar(self.problem, cotangent, self.rtol, noise, rng)
+        cotangent, evidence = random[0].cotangent, self.evidence
+        at = self.problem, cotangent, evidence.tolerance
+        afar = disagreement_from_afar(*at, noise, evidence.draws.rng)
         if afar is not None:
-            self.evidence.comparisons.append(afar)
+            evidence.comparisons.append(afar)
         return afar
 
     def _see(self, required: float, support: Array) -> Verdict | float:

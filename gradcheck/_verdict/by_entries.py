@@ -39,7 +39,7 @@ class ByEntries(FirstOrder):
         if result.at_kinks:  # the random direction moved them all, which says nothing by itself
             evidence.comparisons = [c for c in evidence.comparisons if c.found.interval is None]
             if not evidence.disagreeing:
-                wrong = disagreement_of_ties(problem, result.at_kinks, self.rtol)
+                wrong = disagreement_of_ties(problem, result.at_kinks, evidence.tolerance)
                 if wrong is not None:
                     evidence.comparisons.append(wrong)
                     return evidence.accusation()
@@ -57,7 +57,7 @@ class ByEntries(FirstOrder):
         settings = self.settings
         result = compare_every_entry(
             self.problem,
-            self.rtol,
+            self.evidence.tolerance,
             settings.workers,
             rng=self.evidence.draws.rng,
             required=self.required,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from gradcheck._claim.compare import Comparison, Made, claim_rtol
+from gradcheck._claim.compare import Comparison, Made
 from gradcheck._claim.conduct import (
     Witnessed,
     claim_is_linear,
@@ -16,6 +16,7 @@ from gradcheck._claim.conduct import (
 )
 from gradcheck._claim.finding import Violation
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import claim_rtol
 from gradcheck._estimate.directions import MISS_PROBABILITY
 from gradcheck._estimate.line import quiet
 from gradcheck._report.report import Report

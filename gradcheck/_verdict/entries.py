@@ -44,6 +44,7 @@ from gradcheck._claim.outset import PROBE_STEP, Outset, look_along_one_direction
 from gradcheck._claim.pairs import draw_steps, evaluate_along, evaluate_pairs
 from gradcheck._claim.problem import Problem
 from gradcheck._claim.seen import Mask, Seen, Yardstick
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._estimate.batch import Batched
 from gradcheck._estimate.directions import signed
 from gradcheck._estimate.ladder import SIGMAS
@@ -66,7 +67,7 @@ _PLAINLY, _MANY, _FOREMOST = 4.0, 256, 128
 
 def compare_every_entry(
     problem: Problem,
-    rtol: float,
+    tolerance: Tolerance,
     workers: int,
     *,
     rng: np.random.Generator,
@@ -79,8 +80,8 @@ def compare_every_entry(
     ----------
     problem : Problem
         f and the claim, begun.
-    rtol : float
-        Relative error of the claim that is tolerated.
+    tolerance : Tolerance
+        What is forgiven of the claim.
     workers : int
         Threads.
     rng : Generator
@@ -100,10 +101,10 @@ def compare_every_entry(
         raise undecided(
             Reason.DOMAIN, f"what the {problem.kind} claims overflows where x moves by its size"
         )
-    yardstick = Yardstick(problem, columns.claimed, min(required, COARSEST_RESOLUTION))
-    outset = look_along_one_direction(problem, columns, rtol, rng, batch)
+    yardstick = Yardstick(problem, columns.claimed, min(required, COARSEST_RESOLUTION), tolerance)
+    outset = look_along_one_direction(problem, columns, tolerance, rng, batch)
     batch = batch if outset.roomy else None  # else it wasn't looked at
-    return _Entries(problem, columns, yardstick, outset, rtol, rng, workers, batch).compare()
+    return _Entries(problem, columns, yardstick, outset, tolerance, rng, workers, batch).compare()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class _Entries:
     columns: Columns
     yardstick: Yardstick
     outset: Outset
-    rtol: float
+    tolerance: Tolerance
     rng: np.random.Generator
     workers: int
     batch: Batched | None
@@ -148,7 +149,7 @@ class _Entries:
             problem=self.problem,
             columns=self.columns,
             yardstick=self.yardstick,
-            rtol=self.rtol,
+            rtol=self.tolerance.rtol,
             workers=self.workers,
             noise=self._noise(),
             missed_by_pairs=pairs.missed,
@@ -184,7 +185,7 @@ class _Entries:
         rounding = SIGMAS / math.sqrt(2) * noise[:, None] / step
         radius = rounding + _GROWTH_SAFETY * self.outset.growth[:, None] * step**2
         radius += eps / step * claimed  # x ± h·s is rounded
-        allowed = radius + self.rtol * claimed + self.yardstick.rounding
+        allowed = radius + self.tolerance.rtol * claimed + self.yardstick.rounding
         off, missed = np.abs(pairs.slope - columns.claimed), allowed + radius
         settled = off <= allowed
         missed_by_pairs = np.where(settled, missed, math.inf)

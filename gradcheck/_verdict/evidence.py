@@ -19,6 +19,7 @@ from gradcheck._claim.conduct import Witnessed
 from gradcheck._claim.problem import Problem
 from gradcheck._claim.resolution import numerical_resolution, resolution
 from gradcheck._claim.ties import TOGETHER
+from gradcheck._claim.tolerance import Tolerance
 from gradcheck._diagnosis.locate import Located
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.search import Goal, first_glance, glance, outgrown
@@ -49,8 +50,8 @@ class Evidence:
 
     Attributes
     ----------
-    rtol : float
-        Relative error of the claim that is tolerated, which is set once the problem has begun.
+    tolerance : Tolerance
+        What is forgiven of the claim, which is known once the problem has begun.
     comparisons : list of Comparison
         Those that count.
     draws : Draws
@@ -58,7 +59,7 @@ class Evidence:
     """
 
     def __init__(self, problem: Problem, seed: int) -> None:
-        self.rtol = 0.0
+        self.tolerance = Tolerance(0.0)
         self.comparisons: list[Comparison] = []
         self.draws = Draws(problem, seed)
         self._problem = problem
@@ -127,7 +128,7 @@ class Evidence:
 
         d, across = along(), self.draws.cotangent()
         if d.any():
-            c = confirm(self._problem, label, d, across(), self.rtol, goal, look)
+            c = confirm(self._problem, label, d, across(), self.tolerance, goal, look)
             self.comparisons.append(without_arrays(c, along, across))
 
     def try_outputs(
@@ -147,7 +148,7 @@ class Evidence:
         def along() -> Array:
             return tangent(direction())
 
-        tolerated = max(self.rtol, rtol)
+        tolerated = replace(self.tolerance, rtol=max(self.tolerance.rtol, rtol))
         c = confirm(self._problem, SMALL_OUTPUTS, along(), cotangent(), tolerated, goal, look)
         if c.agrees or c.found.reason == "smooth":
             self.comparisons.append(without_arrays(c, along, cotangent))
@@ -158,7 +159,9 @@ class Evidence:
         """Look closer at slight disagreements; repeat a single one along fresh directions."""
         if not self.disagreeing:
             return
-        self.comparisons = [closer(self._problem, c) if c.slight else c for c in self.comparisons]
+        self.comparisons = [
+            closer(self._problem, c, self.tolerance) if c.slight else c for c in self.comparisons
+        ]
         wrong = self.disagreeing
         if len(wrong) != 1 or wrong[0].label in AT_KINKS:
             return
@@ -186,7 +189,8 @@ class Evidence:
 
     def _judged_again(self, c: Comparison, found: Found) -> Comparison:
         at = self._problem, c.label, c.direction, c.cotangent
-        return replace(judged(*at, found, c.rtol), d=c.d, v=c.v)
+        tolerance = replace(self.tolerance, rtol=c.rtol)
+        return replace(judged(*at, found, tolerance), d=c.d, v=c.v)
 
     def _component(self, c: Comparison) -> Component:
         return Component(self._problem.line(c.direction, c.cotangent[None, :]), 0)
@@ -200,7 +204,7 @@ class Evidence:
 
     def forgive(self, wrong: Sequence[Comparison]) -> None:
         """Take what is off by the rounding of a right formula for agreement, here and from now on."""
-        self._problem.loses_digits = True
+        self.tolerance = replace(self.tolerance, loses_digits=True)
         self._forgiven = max(c.off / c.scale for c in wrong)
         self.comparisons = [self._judged_again(c, c.found) for c in self.comparisons]
 
@@ -230,7 +234,7 @@ class Evidence:
         """Return what the comparisons that disagree say of the claim."""
         self._problem.moved = None
         at = self._problem, self.comparisons, known
-        return accusation(*at, rtol=self.rtol, resolution=self.resolution())
+        return accusation(*at, tolerance=self.tolerance, resolution=self.resolution())
 
 
 class FirstOrder(Course):
@@ -251,7 +255,7 @@ class FirstOrder(Course):
     def begin(self) -> Witnessed:
         """Evaluate f and the claim at x; return the claim's answer, to see whether it holds."""
         witnessed = super().begin()
-        self.evidence.rtol = self.rtol
+        self.evidence.tolerance = Tolerance(self.rtol)
         return witnessed
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck._case.domain import Array
-from gradcheck._claim.compare import claimed_terms, norm, rounding_of_value, size_of_value
+from gradcheck._claim.compare import claimed_terms, norm, size_of_value
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import rounding_of_value
 from gradcheck._estimate.directions import signed
 from gradcheck._estimate.line import quiet
 from gradcheck._report.report import Outcome, Reason, Report
@@ -93,7 +94,7 @@ def _examined(course: FirstOrder) -> tuple[Report, _Product | None]:
         terms = claimed_terms(problem, u, v)
     size = norm(terms)
     allowed = course.rtol * size
-    if problem.loses_digits:
+    if course.evidence.tolerance.loses_digits:
         allowed += float(rounding_of_value(problem, size_of_value(problem, u, v), size))
     return report, _Product(float(terms.sum()), size, allowed)
 

@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck._case.domain import Array
-from gradcheck._claim.compare import CLOSELY, Comparison, Made, claim_eps, norm
+from gradcheck._claim.compare import CLOSELY, Comparison, Made, norm
 from gradcheck._claim.conduct import Witnessed
 from gradcheck._claim.second_problem import SecondProblem
+from gradcheck._claim.tolerance import Tolerance, claim_eps
 from gradcheck._diagnosis.diagnose import diagnose_throughout
 from gradcheck._diagnosis.locate import MOST_ENTRIES, Located
 from gradcheck._diagnosis.places import diagnose_hessian_entries
@@ -257,7 +258,7 @@ class SecondOrder(Course):
 
     def _failed(self, wrong: Sequence[Comparison]) -> Verdict:
         worst = max(wrong, key=lambda c: c.excess)
-        named = diagnose_throughout(self._problem, self._pairs, self.rtol)
+        named = diagnose_throughout(self._problem, self._pairs, Tolerance(self.rtol))
         # of a mistake that is everywhere one entry is enough
         located = self._located(worst, MOST_ENTRIES if named is None else 1)
         diagnosis = named.diagnosis if named else diagnose_hessian_entries(self._problem, located)

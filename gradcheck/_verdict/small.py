@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 
 from gradcheck._case.domain import Array
 from gradcheck._case.steps import down_to_power_of_two
-from gradcheck._claim.compare import (
-    SMALL,
-    Comparison,
-    claim_eps,
-    claim_rounding,
-    claimed_terms,
-    norm,
-)
+from gradcheck._claim.compare import SMALL, claimed_terms, norm
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import claim_eps, claim_rounding
 from gradcheck._estimate.scatter import NOISE_CONFIDENCE
 from gradcheck._estimate.search import Goal, one_pair
 from gradcheck._verdict.evidence import Evidence
@@ -66,7 +61,7 @@ def try_small_entries(problem: Problem, evidence: Evidence) -> None:
     if problem.kind == "jvp":
         return
     random = evidence.random
-    _remember_noise(problem, random)
+    _remember_noise(problem, evidence)
     first = random[0]
     d = first.direction
     share = claimed_terms(problem, d, first.cotangent)
@@ -88,8 +83,10 @@ def try_small_entries(problem: Problem, evidence: Evidence) -> None:
     )
 
 
-def _remember_noise(problem: Problem, random: list[Comparison]) -> None:
+def _remember_noise(problem: Problem, evidence: Evidence) -> None:
     """Let what random directions showed of f's noise hold from now on: it is the same whichever entries move."""
+    random = evidence.random
     at_x = statistics.median([c.found.noise_at_point for c in random])
     problem.noise = at_x / NOISE_CONFIDENCE
-    problem.claim_rounding = claim_rounding(problem, max([c.scale for c in random]))
+    rounding = claim_rounding(problem, max([c.scale for c in random]))
+    evidence.tolerance = replace(evidence.tolerance, rounding=rounding)

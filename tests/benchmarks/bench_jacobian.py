@@ -24,8 +24,8 @@ import numpy as np
 
 from gradcheck import check
 from gradcheck._case.inputs import Inputs
-from gradcheck._claim.compare import claim_rtol
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance, claim_rtol
 from gradcheck._estimate.batch import Batched
 from gradcheck._estimate.jacobian import jacobian
 from gradcheck._estimate.line import quiet
@@ -268,7 +268,8 @@ def batched(f: Callable[[Any], Any], grad: Callable[[Values], Values], x: Values
     with quiet():
         problem.begin()
         rng = np.random.default_rng(0)
-        result = compare_every_entry(problem, claim_rtol(problem, None), 1, rng=rng, batch=batch)
+        tolerance = Tolerance(claim_rtol(problem, None))
+        result = compare_every_entry(problem, tolerance, 1, rng=rng, batch=batch)
     assert not result.wrong
     assert not result.unresolved
 

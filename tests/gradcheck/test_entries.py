@@ -14,8 +14,9 @@ import pytest
 from gradcheck import Domain, Interval, Outcome, Reason, Report, Simplex, check
 from gradcheck._case.inputs import Inputs
 from gradcheck._claim import outset, pairs
-from gradcheck._claim.compare import Comparison, claim_rtol, judged
+from gradcheck._claim.compare import Comparison, judged
 from gradcheck._claim.problem import Problem
+from gradcheck._claim.tolerance import Tolerance, claim_rtol
 from gradcheck._estimate.batch import Batched, NotBatchedError, must_keep_rows_apart
 from gradcheck._estimate.line import quiet
 from gradcheck._verdict import searches
@@ -65,8 +66,8 @@ def compared(
     with quiet():
         problem.begin()
         rng = np.random.default_rng(seed)
-        rtol = claim_rtol(problem, None)
-        return compare_every_entry(problem, rtol, workers, rng=rng, batch=batch), problem
+        tolerance = Tolerance(claim_rtol(problem, None))
+        return compare_every_entry(problem, tolerance, workers, rng=rng, batch=batch), problem
 
 
 # -- cost ------------------------------------------------------------------------------------------
