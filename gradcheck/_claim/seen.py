@@ -81,6 +81,7 @@ class Yardstick:
     ) -> None:
         self._problem = problem
         self._required = required
+        self._sharp = required / 2  # the part that a radius may be: an error hides behind two of them
         # what arithmetic as coarse as float16 rounds isn't asked of a claim
         self._roundable = max(required, 2 * ULPS * claim_eps(problem))
         self._trifle, self._little = _TRIFLE * required, _LITTLE * required
@@ -103,7 +104,7 @@ class Yardstick:
         Of one output's gradient small entries are looked at more closely, of many outputs they are
         too many.
         """
-        enough = radius <= self._required * self.size
+        enough = radius <= self._sharp * self.size
         if enough.all():
             return np.asarray(enough)
         small = (self.size == 0) | (self.size.shape[0] > 1)
@@ -115,7 +116,7 @@ class Yardstick:
 
         `missed` is how much a claim of them may be wrong and agree.
         """
-        visible = radius <= self._required * self.size
+        visible = radius <= self._sharp * self.size
         visible &= self.rounding <= self._roundable * self.size
         claimed = settled & (self.size > 0)
         plain, hidden = claimed & visible, claimed & ~visible
@@ -132,18 +133,18 @@ class Yardstick:
         """
         radius, own = c.found.radius, max(abs(c.claimed), abs(c.found.value))
         rounding = c.allowed - radius - c.rtol * c.scale
-        if radius <= self._required * own and rounding <= self._roundable * own:
+        if radius <= self._sharp * own and rounding <= self._roundable * own:
             return Seen(resolution=_part(c.missed, own))
         largest = float(self._largest[j, 0])
         hidden, whole = int(c.claimed != 0 or own > radius), float(self._whole[j, i])
-        if radius <= self._required * own or c.missed <= min(self._little * largest, whole):
+        if radius <= self._sharp * own or c.missed <= min(self._little * largest, whole):
             return Seen(hidden=hidden, beneath=_part(c.missed, whole))
         if missed_by_pair <= min(self._required * largest, whole):
             return Seen(hidden=hidden, beneath=_part(missed_by_pair, whole))
         if c.found.reason == "constant" and c.claimed != 0:
             return None
         size = size_of(self._problem, c)
-        if radius <= size * (BARELY if c.found.vanishes else self._required):
+        if radius <= size * (BARELY if c.found.vanishes else self._sharp):
             return Seen(resolution=_part(c.missed, size))
         return Seen() if c.found.reason == "constant" else None
 

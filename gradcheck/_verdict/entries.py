@@ -8,8 +8,8 @@
    Inputs that no output is said to depend on are moved once more, far and all together; where that
    shows something, one by one.
 3. *Searches.*  A pair settles an entry if claim and pair agree within the radius (plus the tolerated
-   error of the claim), if it doesn't bend as at a kink, and if the radius is as small a part of the
-   entry as was asked for.  Every other entry is searched on the whole ladder, as in
+   error of the claim), if it doesn't bend as at a kink, and if twice the radius is as small a part of
+   the entry as was asked for.  Every other entry is searched on the whole ladder, as in
    `gradcheck.differentiate`, and what that says counts.  So no entry is ever called wrong by a pair.
    Where the direction disagrees and no entry turns out wrong, the entries whose pairs are furthest
    off are searched too, and if they are right all are.

@@ -381,6 +381,24 @@ def test_a_direction_that_contradicts_every_entry_decides_nothing(
     assert report.outcome is Outcome.INCONCLUSIVE, str(report)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_a_pass_has_seen_one_per_cent_of_every_entry(seed: int) -> None:
+    # the third coordinate turns the potential by a ten-millionth: pairs show it to one per cent, give or take
+    place = np.array([7e6, 1e5, -2e3])
+
+    def potential(r: np.ndarray) -> float:
+        return float(-4e17 / np.linalg.norm(r))
+
+    def force(r: np.ndarray, factor: float) -> np.ndarray:
+        return np.asarray(4e17 * r / np.linalg.norm(r) ** 3 * np.array([1, 1, factor]))
+
+    right = check(potential, place, grad=lambda r: force(r, 1.0), mode="full", rng=seed)
+    assert right.outcome is Outcome.PASS, str(right)
+    assert right.resolution <= 1e-2
+    wrong = check(potential, place, grad=lambda r: force(r, 1.01), mode="full", rng=seed)
+    assert wrong.outcome is Outcome.FAIL, str(wrong)
+
+
 def test_what_a_failure_would_have_seen_holds_for_every_entry() -> None:
     """Beside an offset pairs see less than a direction does: four entries are wrong by 1e-5, unseen."""
     x = np.random.default_rng(0).uniform(0.5, 2, 5)
