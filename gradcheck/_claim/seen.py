@@ -81,7 +81,7 @@ class Yardstick:
     ) -> None:
         self._problem = problem
         self._required = required
-        self._sharp = required / 2  # the part that a radius may be: an error hides behind two of them
+        self._sharp = required / 2  # what a radius may be: an error hides behind two of them
         # what arithmetic as coarse as float16 rounds isn't asked of a claim
         self._roundable = max(required, 2 * ULPS * claim_eps(problem))
         self._trifle, self._little = _TRIFLE * required, _LITTLE * required
