@@ -142,7 +142,8 @@ def examples(
             entries.append(entry)
         if len(entries) == _EXAMPLES:
             break
-    return Located(_worst_first(entries), complete=False)
+    complete = problem.scalar and len(entries) == along.size  # there are no others
+    return Located(_worst_first(entries), complete)
 
 
 def _largest(numbers: Array, most: int) -> Array:

@@ -32,6 +32,13 @@ def found(report: Report) -> set[int]:
     return {e.index[0] for e in report.wrong_entries}
 
 
+def test_where_every_entry_is_wrong_and_listed_their_number_is_exact() -> None:
+    report = check(
+        lambda x: float(np.sum(np.sin(x))), np.array([0.3, 1.0]), grad=lambda x: -np.cos(x), rng=0
+    )
+    assert "(2 wrong entries)" in report.message
+
+
 @pytest.mark.parametrize("relative", [0.5, 1e-3, -2.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_one_entry_of_a_network(relative: float, seed: int) -> None:
