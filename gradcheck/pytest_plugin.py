@@ -196,7 +196,9 @@ class Collector:
         for line in findings:
             terminalreporter.write_line(line)
         if margins:
-            terminalreporter.write_line("tightest margins, as shares of the tolerance:")
+            terminalreporter.write_line(
+                "tightest margins, as shares of the tolerance (above 1 a claim disagrees):"
+            )
         for line in margins:
             terminalreporter.write_line(line)
 

@@ -130,7 +130,10 @@ def _softmax_in_floating_point() -> tuple[bool, str]:
         inside = bool(np.all((y >= 0) & (y <= 1)))
         agrees &= inside and int(y.argmax()) == int(logits.argmax())
     agrees &= worst < 300 * float(np.finfo(float).eps)
-    return agrees, f"the code on {rows} random rows: same argmax, sums within {worst:.0e} of 1"
+    return (
+        agrees,
+        f"the code on {rows} random rows has the same argmax and sums within {worst:.0e} of 1",
+    )
 
 
 def _a5() -> Finding:

@@ -206,7 +206,8 @@ def corroborated(evidence: Evidence, agrees: bool, detail: str) -> Evidence:
     """
     if not agrees:
         return Evidence(Standing.REFUTED, "measurement against a proof", evidence.scope, detail)
-    return replace(evidence, detail="; ".join(part for part in (evidence.detail, detail) if part))
+    measured = f"(measured beside the proof: {detail})"
+    return replace(evidence, detail=" ".join(part for part in (evidence.detail, measured) if part))
 
 
 def minus(number: object) -> str:

@@ -55,11 +55,11 @@ class Argument:
     Parameters
     ----------
     name : str
-        How reports call it.
+        What errors about the case call it.
     domain : Domain
         The set that its values come from.
     shape : tuple of str and int
-        Sizes by name (drawn anew for each run) or by number; ``()`` is a scalar.
+        Sizes by name (5, unless a run gives others) or by number; ``()`` is a scalar.
 
     Raises
     ------

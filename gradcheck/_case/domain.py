@@ -25,7 +25,10 @@ _PART = 8192  # numbers
 
 @runtime_checkable
 class Domain(Protocol):
-    """A set of arrays.  See `Interval`, `Simplex` and `Classes` for the ones that come with the package."""
+    """A set of arrays: `Interval`, `Simplex`, `Symmetric`, `PositiveDefinite`, `Classes`.
+
+    Or an object of your own that has what these have, which is the following.
+    """
 
     @property
     def differentiable(self) -> bool:
@@ -97,6 +100,10 @@ class Interval:
         if not 0 < self.spread < math.inf:
             raise ValueError(f"Interval's spread must be positive and finite, got {self.spread!r}")
         _must_be_points(self.kinks, "Interval's kinks")
+
+    def __str__(self) -> str:
+        """Return the set alone; how it is drawn from is of no interest in a message."""
+        return f"Interval({self.low:g}, {self.high:g})"
 
     @property
     def differentiable(self) -> bool:

@@ -43,7 +43,7 @@ A TARGET is
   module:NAME      a case, a table of cases, or a function: the rows of CASES that are about it,
                    or else NAME_grad, NAME_jac, NAME_vjp, NAME_jvp beside it, checked --at
 
-exit codes: 0 every claim passes, 1 findings, 2 the command could not be carried out
+exit codes: 0 every claim passes, 1 findings, 2 the command could not be carried out, 130 interrupted
 """
 _FORMATS: dict[str, Callable[[Run], str]] = {"json": as_json, "junit": junit, "github": github}
 
@@ -131,7 +131,7 @@ def _add_output(run: argparse.ArgumentParser) -> None:
 
 def _count(word: str) -> int:
     if not word.isdecimal():
-        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number that is not negative")
+        raise argparse.ArgumentTypeError(f"{word!r}: give a whole number that is not negative")
     return int(word)
 
 
@@ -180,7 +180,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("gradcheck: interrupted", file=sys.stderr)
-        return 2
+        return 130  # as a shell says of what Ctrl-C ended
     except Exception:  # noqa: BLE001 -- left alone, it would end with 1, which means findings
         traceback.print_exc()
         print("gradcheck: this is a mistake of gradcheck itself, please report it", file=sys.stderr)

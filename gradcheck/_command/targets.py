@@ -93,7 +93,7 @@ def source_of(claim: Callable[..., Any]) -> tuple[str, int] | tuple[None, None]:
 def _import(name: str) -> ModuleType:
     if name.endswith(".py") or "/" in name:
         dotted = name.removesuffix(".py").strip("./").replace("/", ".")
-        raise CommandError(f"{name!r} is a file: give the module's dotted name, {dotted!r}")
+        raise CommandError(f"{name!r} names a file: give the module's dotted name, {dotted!r}")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -140,7 +140,7 @@ def _cases(target: str, value: Any) -> tuple[Subject, ...]:
     for case in cases:
         if not isinstance(case, Case):
             raise CommandError(
-                f"{target!r} holds a {type(case).__name__} among its cases: {case!r:.60}"
+                f"{target!r} holds something else than a Case, of type {type(case).__name__}: {case!r:.60}"
             )
     if not cases:
         raise CommandError(f"{target!r} is empty: there is nothing to check")

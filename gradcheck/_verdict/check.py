@@ -75,10 +75,10 @@ def check(
         Where f may be evaluated; of several differentiated arguments by position, ``{0: Interval(0)}``.
     rtol : float, optional
         Relative error of the claim that is tolerated, between 0 and 1.  The default, and the least,
-        is the rounding of a computed gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.  A
-        pass then means that error bars were no wider than `rtol`, instead of 1 %; directions are
-        added until errors of ten times that would be seen (of a gradient), or of a hundred times (of a
-        matrix).
+        is the rounding of a computed gradient, ε^(2/3): 3.7e-11 in float64, 2.4e-5 in float32.
+        Where it is given, the numerical side alone must be able to see an error of `rtol`, instead of
+        1 %.  What a pass would have seen of a claim for which `rtol` is tolerated is 1 %, or ten times
+        `rtol` where that is more (of a matrix a hundred times).
     mode : {"fast", "full"}
         Random directions, at a cost that doesn't depend on n; or every entry, at that of bare
         central differences (two evaluations of f for each number in x, and a few).
@@ -100,9 +100,10 @@ def check(
     Raises
     ------
     TypeError, ValueError
-        If the call itself makes no sense: no claim or several, x without numbers, not finite or not
-        in the domain, an f or a claim that takes another number of arguments, an unknown mode,
-        ``vectorized=True`` for an f that takes no batch.
+        If the call itself makes no sense: no claim or several, an x that holds text or other objects
+        alone (an empty array is `inconclusive`), that isn't finite or not in the domain, an f or a
+        claim that takes another number of arguments, an unknown mode, ``vectorized=True`` for an f
+        that takes no batch.
 
     Examples
     --------
@@ -115,6 +116,7 @@ def check(
     >>> report.outcome, report.wrong_entries[0].index
     (<Outcome.FAIL: 'fail'>, (1,))
     """
+    __tracebackhide__ = True  # pytest then shows the caller's line where the call makes no sense
     claims = _claims(grad=grad, jac=jac, vjp=vjp, jvp=jvp, hess=hess, hvp=hvp)
     if not callable(f):
         raise TypeError(f"f must be callable, got {type(f).__name__}")
@@ -242,6 +244,7 @@ def _claims(
     **claims: Callable[..., Any] | None,
 ) -> dict[ClaimKind | SecondKind, Callable[..., Any]]:
     """Return the given claims: one, or a vjp and a jvp."""
+    __tracebackhide__ = True
     given = {kind: claim for kind, claim in claims.items() if claim is not None}
     if len(given) != 1 and given.keys() != {"vjp", "jvp"}:
         got = ", ".join(given) or "none"

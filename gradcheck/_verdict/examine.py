@@ -68,7 +68,7 @@ def _second_order(
 ) -> Report:
     if settings.every_entry:
         raise ValueError(
-            f'{kind}= has no mode="full": see gradcheck.hessian_vector for every entry'
+            f'{kind}= has no mode="full": compare it with gradcheck.hessian_vector(f, x, e) for each unit vector e'
         )
     if kind == "hess" and len(inputs.layout.slots) != 1:
         raise TypeError("hess= is for one array argument; use hvp= for several")

@@ -431,8 +431,8 @@ def test_what_cannot_be_carried_out(
         ("run shop --mode slow", "argument --mode: invalid choice: 'slow'"),
         ("run shop --format yaml", "argument --format: invalid choice: 'yaml'"),
         ("run shop --fail-on pass", "argument --fail-on: invalid choice: 'pass'"),
-        ("run shop --seed -1", "argument --seed: '-1' is not a whole number"),
-        ("run shop --seed 1.5", "argument --seed: '1.5' is not a whole number"),
+        ("run shop --seed -1", "argument --seed: '-1': give a whole number"),
+        ("run shop --seed 1.5", "argument --seed: '1.5': give a whole number"),
         ("run shop --repeats 0", "argument --repeats: '0' is not a positive whole number"),
         ("run shop --sizes n", "argument --sizes: 'n' is not of the form name=number"),
         ("run shop --sizes n=0", "argument --sizes: '0' is not a positive whole number"),
@@ -546,6 +546,17 @@ def test_what_needs_no_numpy_loads_none(shop: Path, words: list[str]) -> None:
 
 def test_what_needs_numpy_is_seen_to_load_it(shop: Path) -> None:
     assert loaded_by(["run", "shop:RIGHT"]) == {"numpy"}
+
+
+def test_an_interruption_ends_as_a_shell_says_it(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(args: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gradcheck._command.cli._run", interrupted)
+    assert main(["run", "shop"]) == 130
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_a_reader_that_goes_away_gets_no_traceback(shop: Path) -> None:

@@ -241,7 +241,7 @@ def test_findings_of_failed_tests_are_shown_with_the_tightest_margins(
     lines = section(pytester.runpytest("--gradcheck-seed=1"))
     assert lines[0] == "test_it.py::test_wrong: fail: loss [grad], 1 of 1 check"
     assert "x0[1]" in lines[1]
-    assert lines[2] == "tightest margins, as shares of the tolerance:"
+    assert lines[2] == "tightest margins, as shares of the tolerance (above 1 a claim disagrees):"
     assert re.fullmatch(r"  \d\.\de[+-]\d\d  loss \[grad\]  test_it\.py::test_right", lines[3])
     assert len(lines) == 4  # nothing of test_caught, which passed
 
@@ -306,7 +306,9 @@ def test_how_many_margins_are_shown(
             check_gradient(lambda x: float(np.sum(np.sin(x))), np.array([a, 1.0]), grad=np.cos)
     """)
     heading, *margins = section(pytester.runpytest(*options)) or [""]
-    assert heading == ("tightest margins, as shares of the tolerance:" if shown else "")
+    assert heading == (
+        "tightest margins, as shares of the tolerance (above 1 a claim disagrees):" if shown else ""
+    )
     assert len(margins) == shown
     shares = [float(line.split()[0]) for line in margins]
     assert shares == sorted(shares, reverse=True)

@@ -109,17 +109,17 @@ def test_a_function_of_no_case_is_claimed_by_its_siblings(write: Write) -> None:
         ("table:", "'table:' is not a target"),
         ("nowhere_at_all", "there is no module 'nowhere_at_all'; looked in the current directory"),
         ("table.inner", "there is no module 'table.inner'; looked in the current directory"),
-        ("table.py", "'table.py' is a file: give the module's dotted name, 'table'"),
+        ("table.py", "'table.py' names a file: give the module's dotted name, 'table'"),
         (
             "./sub/table.py",
-            "'./sub/table.py' is a file: give the module's dotted name, 'sub.table'",
+            "'./sub/table.py' names a file: give the module's dotted name, 'sub.table'",
         ),
         ("table:sinus", "module 'table' has no 'sinus'; did you mean sine"),
         ("table:zzzz", "module 'table' has no 'zzzz'"),
         ("table:NUMBER", "'table:NUMBER' is of type int: name a Case, a table of Cases or a func"),
         ("table:WORD", "'table:WORD' is of type str"),
         ("table:EMPTY", "'table:EMPTY' is empty: there is nothing to check"),
-        ("table:MIXED", "'table:MIXED' holds a int among its cases: 5"),
+        ("table:MIXED", "'table:MIXED' holds something else than a Case, of type int: 5"),
         (
             "table:lonely",
             "nothing claims the derivative of 'table:lonely': none of lonely_grad, lonely_jac, "
