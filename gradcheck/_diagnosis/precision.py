@@ -25,6 +25,8 @@ _SAMPLE = 64  # numbers that mostly show that all are long
 _SIMPLE = 6  # bits: of small integers and halves, which fit in any precision
 _ULPS = 64  # that a derivative computed in coarse numbers may be off by, of its largest entry
 _LOST = 3e-3  # of the claim: what is off by more hasn't only lost digits
+_NEARBY = (0.031, -0.044, 0.067, -0.013, 0.022, -0.058, 0.049)  # steps of a derivative, unevenly
+_ALIKE = 0.25  # of what a claim is off by
 
 
 def precision_lost(
@@ -41,13 +43,37 @@ def precision_lost(
         return coarse
     if failed is None or not failed.claimed or failed.off > _LOST * failed.scale:
         return ""
-    if not scatters(problem, failed):
+    if not scatters(problem, failed) or _is_off_alike_nearby(problem, failed):
         return ""
     return (
         f"off by {failed.off / failed.scale:.0e} of its size, the claimed derivative scatters by as "
         "much when x moves a little, as where precision is lost: to cancellation, a coarser type or rounding "
         "on the way"
     )
+
+
+def _is_off_alike_nearby(problem: Problem, c: Comparison) -> bool:
+    """Whether the claim is off by nearly the same at most places so near that f is as smooth as at x.
+
+    One that has lost its digits isn't; a wrong one of an f with kinks is, however it jumps further away.
+    """
+    step = c.found.step
+    if not 0 < step < math.inf:
+        return False
+    line = problem.line(c.direction, c.cotangent[None, :])
+
+    def slope(t: float) -> float:
+        ahead, behind = line.value(t + step), line.value(t - step)
+        return float(ahead[0] - behind[0]) / (2 * step)
+
+    at_x, alike = slope(0.0), 0
+    for t in (step * place for place in _NEARBY):
+        claimed = problem.claimed_beside(c.direction, t, c.cotangent)
+        if claimed is not None:
+            # the slopes' truncation errors, too, are nearly the same
+            apart = (claimed - c.claimed) - (slope(t) - at_x)
+            alike += abs(apart) <= _ALIKE * c.off
+    return alike > len(_NEARBY) // 2
 
 
 def coarse_numbers(problem: Problem, entries: Sequence[WrongEntry]) -> str:

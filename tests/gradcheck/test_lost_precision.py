@@ -129,6 +129,27 @@ def test_a_jump_is_no_lost_digit() -> None:
         assert not sentence(check(lambda z: np.log(np.exp(z).sum(1)), z, vjp=one_hot, rng=seed))
 
 
+@pytest.mark.parametrize("entry", range(0, 24, 5))
+def test_a_wrong_entry_of_a_function_with_kinks_is_no_lost_digit(entry: int) -> None:
+    """The claim jumps at each kink, by more than it is off; near x it is off by the same everywhere."""
+    rng = np.random.default_rng(3)
+    data, target = rng.normal(size=(100, 4)), rng.normal(size=100)
+    weights = rng.normal(size=(4, 6)), rng.normal(size=6)
+
+    def loss(a: Any, w: Any) -> Any:
+        return np.mean((np.maximum(data @ a, 0) @ w - target) ** 2)
+
+    def grad(a: Any, w: Any) -> Any:
+        hidden = np.maximum(data @ a, 0)
+        back = 2 * (hidden @ w - target) / 100
+        of_a = data.T @ (np.outer(back, w) * (hidden > 0))
+        of_a.flat[entry] *= 1.01
+        return of_a, hidden.T @ back
+
+    for seed in range(4):
+        assert not sentence(check(loss, weights, grad=grad, rng=seed))
+
+
 def test_noise_of_a_percent_is_no_lost_digit() -> None:
     def grad(x: Any) -> Any:
         noise = np.random.default_rng(int(abs(x.sum()) * 1e12) % 2**32).normal(size=x.shape)
