@@ -204,7 +204,8 @@ def factor_of_part(usable: Sequence[Comparison], shares: Array) -> float | None:
     c, share = usable[k], float(shares[k])
     right = share + c.found.value - c.claimed
     factor = quotient(share, right)
-    if factor is None or min(abs(share), abs(right)) <= GROSS * allowed(c, 1 / abs(factor)):
+    # the other parts are allowed their rounding, however small this one is
+    if factor is None or min(abs(share), abs(right)) <= GROSS * c.allowed:
         return None  # a multiple of nothing, or nothing of something
     return factor
 

@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 CLOSE = 1e-6
+_WHOLE = 0.01  # from a large number that counts something
 _LARGEST_SIMPLE = 64
 _PLAIN = 4
 _MOST_DOUBT = 0.02
@@ -14,27 +15,27 @@ _MOST_COUNTED = 2.0**40  # more entries than an axis has: such a factor counts n
 
 
 def simple_ratio(factor: float, doubt: float = 0.0) -> Fraction | None:
-    """Recognise p/q with small p or q: within 1e-6, which by chance happens to one number in thousands.
+    """Recognise p/q with small p or q: within 1e-6, which by chance happens to one small number in thousands.
 
-    A factor that isn't known as well may be one of the plainest.
+    Of the largest, one in fifty is as close to a whole number.  A factor that isn't known as well
+    may be one of the plainest.
     """
     if not 1 / _MOST_COUNTED <= abs(factor) <= _MOST_COUNTED or abs(factor - 1) < CLOSE:
         return None
     for q in range(1, _LARGEST_SIMPLE + 1):
         p = round(factor * q)
-        if (
-            p
-            and p != q
-            and abs(factor * q / p - 1) < CLOSE
-            and (abs(p) <= _LARGEST_SIMPLE or q == 1)
-        ):
+        if p and p != q and _is_near(factor * q, p) and (abs(p) <= _LARGEST_SIMPLE or q == 1):
             return Fraction(p, q)
     whole = round(1 / factor)
-    if whole not in (0, 1) and abs(whole * factor - 1) < CLOSE:
+    if whole not in (0, 1) and _is_near(1 / factor, whole):
         return Fraction(1, whole)
     plain = Fraction(factor).limit_denominator(_PLAIN)
     is_near = abs(plain - Fraction(factor)) <= min(doubt, _MOST_DOUBT) * abs(factor)
     return plain if is_near and plain != 1 and is_plain(plain) else None
+
+
+def _is_near(number: float, whole: int) -> bool:
+    return abs(number - whole) < min(CLOSE * abs(whole), _WHOLE)
 
 
 def whole_ratio(factor: float, doubt: float) -> Fraction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -564,3 +565,36 @@ def test_one_entry_is_not_everywhere() -> None:
     report = check(nll, (data.mean(), 1.3), grad=grad, rng=0)
     assert report.outcome is Outcome.FAIL
     assert report.diagnosis is None or "everywhere" not in report.diagnosis.sentence
+
+
+def test_what_is_nothing_beside_the_rounding_of_the_rest_has_no_ratio() -> None:
+    """Rounding of output 0 hides what output 1 should be; a multiple of it explained nothing."""
+    x = np.array([3e-9, 2e9])
+
+    def f(x: Any) -> Any:
+        return np.array([x[0] * x[1] * 1e9, np.sin(x[1] * 1e-9) + x[0] * 1e9])
+
+    def jac(x: Any) -> Any:  # without the 1e-9 of the chain rule
+        return np.array([[x[1] * 1e9, x[0] * 1e9], [1e9, np.cos(x[1] * 1e-9)]])
+
+    for seed in range(12):
+        report = check(f, x, jac=jac, rng=seed)
+        assert report.diagnosis is not None
+        assert "single entry of x, x0[1]" in report.diagnosis.sentence
+
+
+@pytest.mark.parametrize(
+    ("factor", "ratio"),
+    [
+        (60_000.0, Fraction(60_000)),
+        (60_000.03, None),  # a millionth off, but as far from a whole number as any
+        (-287_292_612.4, None),
+        (1 / 60_000, Fraction(1, 60_000)),
+        (1 / 60_000.03, None),
+        (2 / 3, Fraction(2, 3)),
+    ],
+)
+def test_what_is_large_is_a_simple_ratio_only_if_it_is_whole(
+    factor: float, ratio: Fraction | None
+) -> None:
+    assert simple_ratio(factor) == ratio
