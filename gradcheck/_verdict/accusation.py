@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -73,6 +74,7 @@ def accusation(
     ):
         assert worst is not None  # something disagrees
         return endings.hair_off(worst, _HAIR, resolution)
+    located = _without_hairs(located)
     if is_contradictory(problem, located.entries, worst):
         return endings.contradictory(worst, located.entries)
     diagnosis = named.diagnosis if named else diagnose_slice(problem, comparisons, tolerance)
@@ -110,6 +112,17 @@ def _is_a_hair_off(wrong: Sequence[Comparison], entries: tuple[WrongEntry, ...])
     return not any(
         abs(a - b) > max(_CLEAR * radius, _HAIR * max(abs(a), abs(b))) for a, b, radius in parts
     )
+
+
+def _without_hairs(located: Located) -> Located:
+    """Leave out entries that are off by next to nothing, if others are off by more."""
+    entries = located.entries
+    plain = tuple(e for e in entries if abs(e.claimed - e.numerical) > _HAIR * _size(e))
+    return replace(located, entries=plain or entries)
+
+
+def _size(e: WrongEntry) -> float:
+    return max(abs(e.claimed), abs(e.numerical))
 
 
 def _another_oracle_confirms(

@@ -39,6 +39,21 @@ def test_where_every_entry_is_wrong_and_listed_their_number_is_exact() -> None:
     assert "(2 wrong entries)" in report.message
 
 
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_what_is_off_by_a_hair_is_not_listed_beside_what_is_wrong(mode: Any) -> None:
+    """As an adjoint that is integrated to eight digits is off, wherever it isn't wrong."""
+    x = np.linspace(0.3, 1, 4)
+
+    def grad(x: Any) -> Any:
+        return np.cosh(x) * np.array([1 + 3e-9, 1, 1.001, 1])
+
+    for seed in range(5):
+        report = check(lambda x: float(np.sum(np.sinh(x))), x, grad=grad, mode=mode, rng=seed)
+        assert [e.index for e in report.wrong_entries] == [(2,)]
+        assert report.diagnosis is not None
+        assert report.diagnosis.kind == "entry"
+
+
 @pytest.mark.parametrize("relative", [0.5, 1e-3, -2.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_one_entry_of_a_network(relative: float, seed: int) -> None:
