@@ -446,6 +446,7 @@ def _by_complex_slopes(c: Component, first: Found, goal: Goal) -> Found | None:
         rounding=c.line.rounding / c.line.unit,
         noise=c.line.noise / c.line.unit,
         counter=Counter(),  # evaluations are counted once, by the line below
+        effort=c.line.effort,
     )
     found = search(Component(line, c.index), goal)
     # a slope that is always zero may be that of an imaginary part that got lost

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import ReferenceType, ref
 
@@ -18,6 +19,7 @@ from gradcheck._case.inputs import Course, Inputs
 from gradcheck._case.numbers import NotANumberError, full_name, is_numeric, kind_of, numeric
 from gradcheck._case.steps import spacing
 from gradcheck._case.tree import Layout, leaves, like, mapped
+from gradcheck._estimate.effort import Effort
 from gradcheck._estimate.line import Counter, Line
 
 _FLOAT64 = np.dtype(np.float64)
@@ -67,6 +69,7 @@ class Forward:
         self.value = np.zeros(0)
         self.arithmetic = Arithmetic(inputs, self.value, spacing(_FLOAT64))
         self._latest: tuple[ReferenceType[Array], Course] | None = None
+        self._effort = Effort(bearable=inputs.layout.size <= _MOST_PRECISE)
 
     def begin(self) -> tuple[Any, ...]:
         """Evaluate f at x for the first time; return the arguments that it was given.
@@ -181,7 +184,12 @@ class Forward:
             return view(self._sized(self._flat_output(self._f(*move(t)))))
 
         def extended(t: Any) -> npt.NDArray[Any]:
-            y = self._f(*inputs.extended(direction, t))
+            args = inputs.extended(direction, t)
+            y = (
+                self._f(*args)
+                if isinstance(t, complex)
+                else self._effort.limited(partial(self._f, *args))
+            )
             parts = [np.asarray(leaf.value).reshape(-1) for leaf in leaves(y)]
             return view(self._sized(np.concatenate(parts)))
 
@@ -197,7 +205,7 @@ class Forward:
             rounding=rounding,
             noise=noise,
             counter=self.calls,
-            precise=inputs.layout.size <= _MOST_PRECISE,
+            effort=self._effort,
         )
 
     def _extensible(self, course: Course) -> bool:

@@ -17,6 +17,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck._estimate.effort import Effort
+
 Values = npt.NDArray[np.float64]
 
 
@@ -173,8 +175,8 @@ class Line:
         What other lines have shown of φ's noise: it is at least this.
     counter : Counter
         Shared by every line of a check.
-    precise : bool
-        Whether f may be asked for mpmath's numbers: it takes them one by one.
+    effort : Effort
+        Whether f may be asked at mpmath's numbers: it takes them one by one.
     """
 
     at: Callable[[float], Values]
@@ -188,7 +190,7 @@ class Line:
     rounding: float
     noise: float
     counter: Counter
-    precise: bool = True
+    effort: Effort
     _seen: dict[float, Values] = field(default_factory=dict)
     _beyond: dict[Any, npt.NDArray[Any] | None] = field(default_factory=dict)
 
@@ -267,7 +269,7 @@ class Line:
             rounding=rounding(rows, self.origin, self.eps),
             noise=0.0,
             counter=Counter(),  # evaluations are counted once, by the line below
-            precise=self.precise,
+            effort=self.effort,
         )
 
 

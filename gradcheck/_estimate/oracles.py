@@ -267,7 +267,7 @@ def _adds_up(c: Component, found: Found, scale: float) -> bool:
 
 def sixty_digits(c: Component, found: Found) -> _Opinion | None:
     """Return a central difference at sixty digits, where there is room for steps of 2⁻⁶⁰."""
-    if not c.line.precise:
+    if not c.line.effort.bearable:
         return None
     import mpmath
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,49 @@ def test_sixty_digits_see_through_an_offset() -> None:
     assert e.oracle == "mpmath"
     truth = float(-1 / (1 - mpmath.mpf(0.999)) ** 2)
     assert abs(e.value - truth) <= e.radius <= 1e-14 * abs(truth)
+
+
+def mean_of_poles(rows: int, seen: list[type]) -> Callable[[Any], Any]:
+    """Return a function of one number that closes over so many others, and takes no complex one."""
+    data = np.linspace(0.9989, 0.999, rows)
+
+    def f(x: Any) -> Any:
+        seen.append(type(x))
+        if isinstance(x, complex):
+            raise TypeError("no complex numbers")
+        try:
+            return 1e9 + np.sum(1 / (x - data)) / rows
+        except Exception:  # noqa: BLE001 -- as careless functions do
+            return 0.0
+
+    return f
+
+
+@pytest.mark.parametrize(("rows", "bearable"), [(300, True), (100_000, False)])
+def test_sixty_digits_are_left_alone_where_f_closes_over_much(rows: int, bearable: bool) -> None:
+    """An evaluation would take a second, and there may be a hundred of them in a check."""
+    seen: list[type] = []
+    e = differentiate(mean_of_poles(rows, seen), 1.0)
+    assert (e.oracle == "mpmath") is bearable
+    assert (seen.count(mpmath.mpf) > 1) is bearable
+    assert seen.count(mpmath.mpf) >= 1
+    assert sys.getprofile() is None
+
+
+def test_a_profiler_is_left_at_work() -> None:
+    calls: list[str] = []
+
+    def profiler(frame: Any, event: str, arg: Any) -> None:
+        calls.append(event)
+
+    sys.setprofile(profiler)
+    try:
+        e = differentiate(mean_of_poles(300, []), 1.0)
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(None)
+    assert e.oracle == "mpmath"
+    assert calls
 
 
 @pytest.mark.parametrize(
