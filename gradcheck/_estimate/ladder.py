@@ -51,6 +51,7 @@ _NEXT = 4  # rungs finer than a window that show the noise at its place
 GROWN = 2.0  # times φ at the point
 _LOUDEST = 0.1  # of φ: more than the coarsest arithmetic and the worst solver leave
 SMALLEST = 5e-324
+_USEFUL = 1e-3
 _MOST_STAIRS = 4096  # beyond as many stairs their noise shows itself
 _WHOLE = 1e-3  # of a stair
 _SCATTERED = 10
@@ -88,6 +89,11 @@ class Window(NamedTuple):
     def radius(self) -> float:
         """What is meant to contain the error."""
         return self.truncation + self.rounding
+
+    @property
+    def useful(self) -> bool:
+        """Whether the radius is small enough to end a search."""
+        return self.radius <= _USEFUL * max(abs(self.value), self.movement)
 
     @property
     def stop(self) -> int:

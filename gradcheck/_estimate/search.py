@@ -41,6 +41,12 @@ from gradcheck._estimate.singular import (
     stays_bent,
     two_sides,
 )
+from gradcheck._estimate.stairs import (
+    is_inner_rounding,
+    leaves_gradually,
+    noise_beyond,
+    noise_of_narrow_stairs,
+)
 
 _MAX_WINDOWS = 6
 _USUAL_FINEST = BASE + WIDTH - 1  # rung of the first window
@@ -48,17 +54,10 @@ _SHORT_BASE = _USUAL_FINEST + 1 - SHORT
 _FINER = 3  # rungs that a glance goes down where the first three are too coarse for f
 _CAUTIOUS = 3.0  # a window's rounding is mostly that much smaller than its bound
 _THOROUGH = 32.0  # a search that has paid for a survey goes for more accuracy
-_FURTHEST = 4.0  # part of x's own size
-_NEAREST = 3  # distances, of which one may be that of a kink
-_ALIKE = 2.5  # times another; of a root of x it would be 2.8
-_NARROW = BASE + 3 * STRIDE, BASE + 5 * STRIDE  # rungs
-_QUIET = 3  # distances in a row at which φ is not irregular: a stair may be wider than it seems
-_INNER = 64.0  # ulps
 _OFF_LADDER = 2.7  # rungs below a window, as the check rung is
 _CLOSEST = 31  # a rung that tells what is 1e-8 of x apart, _APART from one that should agree
 _APART = 4
 _OUTGROWN = 1e-3  # part of a movement at steps as large as x, which a slope at x is nothing beside
-_USEFUL = 1e-3  # a window with a larger relative radius does not end the search
 
 
 class Goal(NamedTuple):
@@ -92,7 +91,7 @@ def search(component: Component, goal: Goal) -> Found:
                 component.rung(k)
         noise = component.noise_beside(quick)
         best = _coarsen(component, quick.start, noise)
-        if best is not None and _useful(best):
+        if best is not None and best.useful:
             return found_in(component, best, "noise", noise)
     _survey(component)
     if is_on_a_plateau(component):
@@ -119,7 +118,7 @@ def _settled(component: Component, best: Window | None, noise: float, goal: Goal
         return rough(component, noise)
     if best is not None and best.start > BASE:
         best = _beside_finer(component, best, noise)
-    if best is None or not _useful(best):
+    if best is None or not best.useful:
         return two_sides(component, best, noise)
     if stays_bent(component, best.radius, noise):
         found = two_sides(component, best, noise)
@@ -271,10 +270,6 @@ def _confirmed(c: Component, start: int, noise: float) -> Window | None:
     return None if window is None or c.contradicted(window, noise) else window
 
 
-def _useful(w: Window) -> bool:
-    return w.radius <= _USEFUL * max(abs(w.value), w.movement)
-
-
 def _sharp(w: Window, goal: Goal) -> bool:
     return w.radius <= max(goal.rtol * max(abs(w.value), w.movement), goal.atol)
 
@@ -325,7 +320,7 @@ def _best_window(c: Component, noise: float, goal: Goal) -> _Choice:
     """Choose the confirmed window of smallest radius, after a second look at the noise it stands on."""
     best = _smallest(c, noise, goal)
     if best is None:
-        stairs = _noise_of_narrow_stairs(c, noise)
+        stairs = noise_of_narrow_stairs(c, noise)
         if stairs and c.credible(stairs):
             return _Choice(_smallest(c, stairs, goal), stairs)
         return _Choice(None, noise)
@@ -337,107 +332,24 @@ def _best_window(c: Component, noise: float, goal: Goal) -> _Choice:
         step = best.tail.step
         there = max(noise, c.irregularity(step / 3, step))
         best = c.window(best.start, there) or best
-    beyond = _noise_beyond(c, best, there)
+    beyond = noise_beyond(c, best, there)
     if beyond is None:
         return _Choice(best, noise)
     louder, certain = beyond
     coarse = _smallest(c, louder, goal) if c.credible(louder) else None
-    if certain and _is_inner_rounding(c, louder):
+    if certain and is_inner_rounding(c, louder):
         return _Choice(coarse, louder)  # what is inside a stair of it is no derivative
     if coarse is None or coarse.start >= best.start:
         return _Choice(best, noise)
     sharper = coarse.radius < best.radius
     conflict = abs(coarse.value - best.value) > coarse.radius + best.radius
-    if certain and conflict and not _useful(coarse):
+    if conflict and leaves_gradually(c, best, noise):
+        return _Choice(best, noise)  # many kinks far from x look like noise, but aren't
+    if certain and conflict and not coarse.useful:
         return _Choice(coarse, louder, tooth=best)
-    if sharper or (conflict and (certain or _useful(coarse))):
+    if sharper or (conflict and (certain or coarse.useful)):
         return _Choice(coarse, noise)
     return _Choice(best, noise)
-
-
-class _Louder(NamedTuple):
-    """φ's noise on larger steps, and whether it is that of stairs for certain."""
-
-    noise: float
-    certain: bool
-
-
-def _noise_beyond(c: Component, w: Window, noise: float) -> _Louder | None:
-    """Return the noise at larger steps than a window's; None where that doesn't matter.
-
-    It matters where slopes break off beyond the window, or where the window is of little use.
-    """
-    edge = _breaks_off(c, w, noise)
-    if edge is not None:
-        stairs, seen = _noise_of_stairs(c, 2 * edge, noise)
-        louder = stairs or sorted([0.0, 0.0, *seen[:_NEAREST]])[-2]
-        return _Louder(max(noise, louder), certain=louder > 4 * noise)
-    if _useful(w):
-        return None
-    step = c.rung(BASE + WIDTH - 1).step
-    return _Louder(max(noise, c.irregularity(step / 3, step)), certain=False)
-
-
-def _noise_of_stairs(c: Component, start: float, noise: float) -> tuple[float, list[float]]:
-    """Return φ's noise at ever larger distances, and its irregularity at each; zero where it shows none.
-
-    That of stairs is alike at two neighbouring distances, the nearest of which may still lie inside
-    one stair: a kink or a jump is met once, and curvature grows with the distance.
-    """
-    ordinary = _ordinary(c, noise)
-    seen: list[float] = []
-    while start <= c.line.unit / _FURTHEST and not _are_quiet(seen[-_QUIET:], ordinary):
-        seen.append(c.irregularity(start, 3 * start))
-        louder, quieter = max(seen[-2:]), min(seen[-2:])
-        if len(seen) > 1 and ordinary < louder <= _ALIKE * quieter:
-            return louder, seen
-        start *= 2.0**STRIDE
-    return 0.0, seen
-
-
-def _noise_of_narrow_stairs(c: Component, noise: float) -> float:
-    """Return the noise of stairs that are all narrower than some steps, so narrow that no window is smooth inside."""
-    wide, narrow = (math.ldexp(c.line.unit, -k) for k in _NARROW)
-    if c.irregularity(wide, 3 * wide) <= _ordinary(c, noise):
-        return 0.0
-    return _noise_of_stairs(c, narrow, noise)[0]
-
-
-def _are_quiet(seen: list[float], ordinary: float) -> bool:
-    return len(seen) == _QUIET and max(seen) <= ordinary
-
-
-def _ordinary(c: Component, noise: float) -> float:
-    return max(4 * noise, ORDINARY * c.base_noise())
-
-
-def _is_inner_rounding(c: Component, noise: float) -> bool:
-    """Whether φ's stairs are no more than the rounding of what it is where x is moved by its own size.
-
-    x·(1 − erf x) is next to nothing at x = 5, and has stairs of x·2⁻⁵³.
-    """
-    steps = [side * math.ldexp(c.line.unit, k) for k in range(-1, 3) for side in (1.0, -1.0)]
-    moved = [abs(float(c.line.value(t)[c.index]) - c.origin) for t in steps]
-    return noise <= _INNER * c.line.eps * max((m for m in moved if math.isfinite(m)), default=0.0)
-
-
-def _breaks_off(c: Component, w: Window, noise: float) -> float | None:
-    """Return the first larger step at which slopes leave a window's value all at once, if there is one.
-
-    The slopes of a smooth φ leave it with h²; at the edge of a stair, and at a kink, they break off.
-    """
-    finer = w.tail
-    for k in (k for k in reversed(c.known()) if k < w.start + WIDTH - 1):
-        r = c.rungs[k]
-        visible = [
-            max(abs(q.slope - w.value), w.radius + 2 * SIGMAS * noise / q.step) for q in (finer, r)
-        ]
-        if visible[1] > 4 * (r.step / finer.step) ** 2 * visible[0]:
-            return r.step
-        if abs(r.slope - w.value) > abs(w.value) / 2:
-            return None  # by now a smooth φ may do anything
-        finer = r
-    return None
 
 
 def _smallest(c: Component, noise: float, goal: Goal) -> Window | None:
@@ -478,7 +390,7 @@ def _beside_finer(c: Component, w: Window, noise: float) -> Window:
     if w.start + STRIDE > c.depth - WIDTH:
         return w
     finer = _confirmed(c, w.start + STRIDE, noise)
-    if finer is None or not _useful(finer):
+    if finer is None or not finer.useful:
         return w
     apart = abs(w.value - finer.value)
     if apart <= max(w.radius, finer.rounding / _CAUTIOUS):
