@@ -127,7 +127,7 @@ def leaves_gradually(c: Component, w: Window, noise: float) -> bool:
         ahead, behind = (float(c.line.value(side * t)[c.index]) for side in (1.0, -1.0))
         return abs((ahead - behind) / 2 - t * w.slope_at(t))
 
-    inside, outside = max(r.step for r in c.rungs.values() if r.finite and r.step < edge), edge
+    inside, outside = w.tail.step, edge
     low, high = departure(inside), departure(outside)
     little = _GRADUAL * high
     for _ in range(_BISECTIONS):
