@@ -9,6 +9,7 @@ what a window inside of the nearest one says is right.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gradcheck._estimate.ladder import (
@@ -21,6 +22,8 @@ from gradcheck._estimate.ladder import (
     Window,
 )
 
+Departure = Callable[[float], float]  # of φ from a window's polynomial, at t
+
 _FURTHEST = 4.0  # part of x's own size
 _NEAREST = 3  # distances, of which one may be that of a kink
 _ALIKE = 2.5  # times another; of a root of x it would be 2.8
@@ -28,8 +31,8 @@ _NARROW = BASE + 3 * STRIDE, BASE + 5 * STRIDE  # rungs
 _QUIET = 3  # distances in a row at which φ is not irregular: a stair may be wider than it seems
 _INNER = 64.0  # ulps
 _GRADUAL = 1 / 32  # of a departure; between two rungs of a survey there are eight stairs or so
-_CONTINUOUS = 1 / 4  # of that
-_BISECTIONS = 10
+_CONTINUOUS = 1 / 64  # of that: a jump would be one of thousands before the departure is as large
+_BISECTIONS = 18  # after which it is as little, if it grows evenly
 
 
 class Louder(NamedTuple):
@@ -122,14 +125,31 @@ def leaves_gradually(c: Component, w: Window, noise: float) -> bool:
     edge = _breaks_off(c, w, noise)
     if edge is None:
         return False
+    curvature = w.tail.bend / w.tail.step
 
     def departure(t: float) -> float:
-        ahead, behind = (float(c.line.value(side * t)[c.index]) for side in (1.0, -1.0))
-        return abs((ahead - behind) / 2 - t * w.slope_at(t))
+        moved = float(c.line.value(t)[c.index]) - c.origin
+        return abs(moved - t * (w.slope_at(abs(t)) + curvature * t))
 
-    inside, outside = w.tail.step, edge
+    def grows(outside: float, level: float) -> bool:
+        inside = math.copysign(w.tail.step, outside)
+        return _grows_to(_GRADUAL * level, departure, inside, outside)
+
+    side = max((edge, -edge), key=departure)
+    if grows(side, departure(side)):
+        return True
+    # a kink may lie right before the edge, or before one of these places, and shows better further away
+    beyond = [(sign * 1.5 * edge, sign * 2 * edge) for sign in (1, -1)]
+    levels = [min(map(departure, places)) for places in beyond]
+    level = max(levels)
+    if level < departure(side):
+        return False  # φ comes back, as from one stair to another
+    return grows(beyond[levels.index(level)][-1], level)
+
+
+def _grows_to(little: float, departure: Departure, inside: float, outside: float) -> bool:
+    """Whether a departure doesn't jump where it first is more than a little, as bisection shows."""
     low, high = departure(inside), departure(outside)
-    little = _GRADUAL * high
     for _ in range(_BISECTIONS):
         if low > little or high - low <= _CONTINUOUS * little:
             break
