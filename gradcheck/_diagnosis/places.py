@@ -16,6 +16,7 @@ from gradcheck._diagnosis.answers import asked, is_second, is_square, name
 from gradcheck._diagnosis.locate import Located
 from gradcheck._diagnosis.offsets import added_inside
 from gradcheck._diagnosis.precision import coarse_numbers, precision_lost
+from gradcheck._diagnosis.ratios import CLOSE
 from gradcheck._estimate.directions import signed, unit_vector
 from gradcheck._estimate.ladder import Component
 from gradcheck._estimate.oracles import derivative
@@ -25,6 +26,8 @@ _ROW = 3  # fewer entries are in one row often enough by chance, unless they are
 _MANY = 6  # entries of a search that was cut off, to say something of all of them
 _PAIR = 2
 _MATRIX = "row", "column"
+_OTHER_SIGN = "where the sign is flipped"
+_ALMOST = 0.01
 _TOGETHER = 2  # rows that may be wrong, and nothing else
 
 
@@ -78,6 +81,7 @@ def diagnose_entries(
         or _exchanged(problem, located)
         or _slice(problem, located, among, tolerance)
         or _output(problem, located, among, tolerance)
+        or _flipped(problem, located)
     )
 
 
@@ -148,10 +152,36 @@ def _single(problem: Problem, located: Located) -> Diagnosis | None:
     if not located.complete or len(places) > 1 or problem.inputs.layout.size == 1:
         return None
     label = entries[0].label
-    text = f"a single wrong entry, {label}; the others agree"
     if problem.outputs.size > 1:
         text = f"wrong is what depends on a single entry of x, {label}; the rest agrees"
-    return Diagnosis("entry", text)
+        return Diagnosis("entry", text)
+    how = _how(entries)
+    where = f"{label}, {how}" if how else label
+    return Diagnosis("entry", f"a single wrong entry, {where}; the others agree")
+
+
+def _flipped(problem: Problem, located: Located) -> Diagnosis | None:
+    """Say that all wrong entries have the other sign, wherever they lie."""
+    entries = located.entries
+    enough = located.complete or len(entries) >= _MANY
+    if not enough or problem.inputs.layout.size == 1 or _how(entries) != _OTHER_SIGN:
+        return None
+    text = f"the wrong entries are those {_OTHER_SIGN}"
+    if problem.scalar and all(np.all(a >= 0) for a in problem.answer(np.ones(1))):
+        text += ": the claim is never negative"
+    return Diagnosis("sign", text)
+
+
+def _how(entries: Sequence[WrongEntry]) -> str:
+    """Say how all of some entries are wrong, if that is zero or the other sign; else nothing."""
+    if not any(e.claimed for e in entries):
+        return "where zero is claimed"
+    return _OTHER_SIGN if all(map(_has_other_sign, entries)) else ""
+
+
+def _has_other_sign(e: WrongEntry) -> bool:
+    left, size = abs(e.claimed + e.numerical), abs(e.claimed)
+    return left <= min(e.radius + CLOSE * size, _ALMOST * size)
 
 
 def _exchanged(problem: Problem, located: Located) -> Diagnosis | None:
@@ -189,9 +219,8 @@ def _slice(
             continue
         where = f"{_places(slot.shape, axis, chosen)} of {name(slot)}"
         text = f"the wrong entries are all in {where}"
-        if not any(e.claimed for e in entries):
-            text += ", where zero is claimed"
-        return Diagnosis("row", text)
+        how = _how(entries)
+        return Diagnosis("row", f"{text}, {how}" if how else text)
     return None
 
 

@@ -527,3 +527,32 @@ def test_the_examples_are_of_the_argument_that_is_named(wrong: Any) -> None:
     assert report.diagnosis is not None
     assert "argument 1" in report.diagnosis.sentence
     assert {e.argument for e in report.wrong_entries} == {1}
+
+
+@pytest.mark.parametrize("mode", ["fast", "full"])
+def test_a_forgotten_sign_is_named_where_it_matters(mode: Any) -> None:
+    """|x|³ has the slope 3·x·|x|: with x² for it some entries have the other sign, wherever they lie."""
+    x = np.random.default_rng(0).normal(size=6)
+    for seed in range(3):
+        report = check(
+            lambda x: np.sum(np.abs(x) ** 3), x, grad=lambda x: 3 * x * x, mode=mode, rng=seed
+        )
+        assert report.diagnosis is not None
+        assert report.diagnosis.kind == "sign"
+        assert report.diagnosis.sentence.endswith(
+            "the sign is flipped: the claim is never negative"
+        )
+
+
+def test_a_single_entry_says_how_it_is_wrong() -> None:
+    x = np.linspace(1.0, 2, 6)
+
+    def said(wrong: float) -> str:
+        factors = np.array([1, 1, wrong, 1, 1, 1])
+        report = check(lambda x: np.sum(np.cosh(x)), x, grad=lambda x: np.sinh(x) * factors, rng=0)
+        assert report.diagnosis is not None
+        return report.diagnosis.sentence
+
+    assert said(-1.0) == "a single wrong entry, x0[2], where the sign is flipped; the others agree"
+    assert said(0.0) == "a single wrong entry, x0[2], where zero is claimed; the others agree"
+    assert said(-1.001) == said(1.5) == "a single wrong entry, x0[2]; the others agree"
