@@ -282,6 +282,5 @@ def _output(
     c = compare(problem, "part", failed.direction, rest, tolerance)
     if not (c.agrees and c.resolved and c.found.interval is None):
         return None
-    e = entries[0]
-    text = f"wrong is a single output, {e.output_path}{list(e.output or ())}; the others agree"
+    text = f"wrong is a single {entries[0].output_label}; the others agree"
     return Diagnosis("row", text)

@@ -94,8 +94,13 @@ class WrongEntry:
         """How the report names the derivative, such as ``x0[3] of output [1]``."""
         if self.output is None:
             return self.label
-        index = str(list(self.output)) if self.output or not self.output_path else ""
-        return f"{self.label} of output {self.output_path}{index}"
+        return f"{self.label} of {self.output_label}"
+
+    @property
+    def output_label(self) -> str:
+        """How the report names the output of f, such as ``output ['y'][2]``; of a scalar in a tree its path."""
+        index = str(list(self.output or ())) if self.output or not self.output_path else ""
+        return f"output {self.output_path}{index}"
 
 
 def entry_label(argument: int, path: str, index: tuple[int, ...], part: str = "") -> str:

@@ -479,7 +479,7 @@ def test_a_wrong_output(mode: Any) -> None:
         return g
 
     names = said(lambda x: np.sin(W @ x), X[:5], jac=wrong, mode=mode)
-    assert names == {("row", "wrong is a single output, [7]; the others agree")}
+    assert names == {("row", "wrong is a single output [7]; the others agree")}
 
 
 def test_two_entries_that_changed_places() -> None:
