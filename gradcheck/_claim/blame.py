@@ -1,4 +1,4 @@
-"""Where an exception of the user's code was raised."""
+"""Where an exception of the user's code was raised, and the exception itself."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ def place_of(error: BaseException) -> str:
     own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)]
     innermost = (own or frames)[-1]
     return f" ({Path(innermost.filename).name}, line {innermost.lineno})"
+
+
+def without_us(error: BaseException | None) -> BaseException | None:
+    """Return an exception with the frames of this package gone that led to it; None if there are no others."""
+    rest = None if error is None else error.__traceback__
+    while rest is not None and rest.tb_frame.f_code.co_filename.startswith(_OURS):
+        rest = rest.tb_next
+    return None if error is None or rest is None else error.with_traceback(rest)

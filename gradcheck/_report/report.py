@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 SCHEMA = "gradcheck.report/1"
@@ -204,6 +205,8 @@ class Report:
         The compared directional derivatives.
     notes : tuple of str
         What else a reader should know.
+    cause : BaseException or None
+        What f or the claim raised, if that ended the check.  Neither copies nor `to_dict` hold it.
     """
 
     outcome: Outcome
@@ -221,6 +224,11 @@ class Report:
     diagnosis: Diagnosis | None = None
     probes: tuple[Probe, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    cause: BaseException | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "cause"}
+        return partial(type(self), **kept), ()
 
     def __bool__(self) -> bool:
         return self.outcome is Outcome.PASS

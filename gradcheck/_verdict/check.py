@@ -187,7 +187,7 @@ def assert_gradient(
     ------
     GradientError
         If the outcome is ``fail``, or ``inconclusive`` and that is to fail or due to an f that
-        raises at x or doesn't return numbers; carries the report.
+        raises at x or doesn't return numbers; carries the report, and what f or the claim raised as its cause.
     unittest.SkipTest
         If the outcome is ``inconclusive`` and that is to skip.
 
@@ -208,7 +208,7 @@ def assert_gradient(
     if report.outcome is Outcome.PASS:
         return report
     if report.reason in (Reason.FUNCTION_RAISED, Reason.DTYPE):
-        raise GradientError(report)
+        raise GradientError(report) from report.cause
     if report.outcome is Outcome.INCONCLUSIVE and inconclusive == "skip":
         from unittest import SkipTest  # pytest takes it for a skip, too
 
@@ -216,7 +216,7 @@ def assert_gradient(
     if report.outcome is Outcome.INCONCLUSIVE and inconclusive == "warn":
         warnings.warn(str(report), stacklevel=2)
         return report
-    raise GradientError(report)
+    raise GradientError(report) from report.cause
 
 
 def seed_of(rng: Rng) -> int:

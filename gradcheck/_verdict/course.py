@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from gradcheck._claim.blame import without_us
 from gradcheck._claim.compare import Comparison, Made
 from gradcheck._claim.conduct import (
     Witnessed,
@@ -69,10 +70,12 @@ class Course(ABC):
 
     def report(self) -> Report:
         """Run the check and report."""
+        cause = None
         try:
             with quiet():
                 ended = self.verdict()
         except Violation as finding:
+            cause = finding.__cause__
             found = finding.outcome, finding.reason, finding.message
             ended = Verdict(*found, diagnosis=finding.diagnosis)
         problem, settings = self.problem, self.settings
@@ -92,6 +95,7 @@ class Course(ABC):
             diagnosis=ended.diagnosis,
             probes=tuple(c.probe() for c in self.comparisons()),
             notes=tuple(self.notes),
+            cause=without_us(cause),
         )
 
     def begin(self) -> Witnessed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import traceback
 import unittest
 from typing import Any
 
@@ -195,6 +196,31 @@ def test_a_report_equals_its_copy() -> None:
     assert copy == report
     assert hash(copy) == hash(report)
     assert report != check(cubes, X, grad=cubes_grad, mode="full", rng=1)
+
+
+def test_what_the_claim_raised_is_the_cause() -> None:
+    """A person sees its traceback, which begins with their own code."""
+
+    def broken(x: Any) -> Any:
+        return {}["w"]
+
+    with pytest.raises(GradientError) as raised:
+        assert_gradient(cubes, X, grad=broken, rng=0)
+    cause = raised.value.__cause__
+    assert isinstance(cause, KeyError)
+    assert [frame.name for frame in traceback.extract_tb(cause.__traceback__)] == ["broken"]
+    assert raised.value.report.cause is cause
+    copy = pickle.loads(pickle.dumps(raised.value))
+    assert copy.report == raised.value.report
+    assert copy.report.cause is None
+
+
+def test_a_complaint_of_ours_is_no_cause() -> None:
+    report = check(lambda x: "text", X, grad=cubes_grad, rng=0)
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert report.cause is None
+    assert check(cubes, X, grad=lambda x: "text", rng=0).cause is None
+    assert check(cubes, X, grad=cubes, rng=0).cause is None
 
 
 def test_a_hair_beside_a_claim_of_zero_has_no_tolerance_that_accepts_it() -> None:
