@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,27 @@ def check_array(a: Array, shape: tuple[int, ...] | None, what: str, numbers: str
     if a.dtype.kind not in ("fiubc" if numbers == "complex" else "fiub"):
         raise failure(Reason.DTYPE, f"{what} has dtype {a.dtype}, expected {numbers} numbers")
     if shape is not None and a.shape != shape:
-        raise failure(Reason.SHAPE, f"{what} has shape {a.shape}, expected {shape}")
+        message = f"{what} has shape {a.shape}, expected {shape}{_what_would_fit(a.shape, shape)}"
+        raise failure(Reason.SHAPE, message)
     if not np.isfinite(a).all():
         index = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
         place = f" at {list(index)}" if index else ""
         raise failure(Reason.NONFINITE_CLAIM, f"{what} is {a[index]}{place}")
+
+
+def _what_would_fit(given: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """Say what gives an array the expected shape: the step that was left out, more often than not."""
+    how = ""
+    if len(given) == 2 and given[::-1] == expected:
+        how = "transposed"
+    elif math.prod(given) == math.prod(expected):
+        how = "reshaped"
+    elif given * 2 == expected:
+        how = "as a diagonal (np.diag)"
+    elif len(given) >= len(expected):
+        padded = (1,) * (len(given) - len(expected)) + expected
+        summed = [k for k, (g, e) in enumerate(zip(given, padded, strict=True)) if g != e]
+        if all(padded[k] == 1 for k in summed):
+            axes = " and ".join(map(str, summed))
+            how = f"summed over {'axis' if len(summed) == 1 else 'axes'} {axes}"
+    return f"; {how} it would have that shape" if how else ""

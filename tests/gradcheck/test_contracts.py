@@ -372,3 +372,32 @@ def test_a_sparse_constant_may_be_put_in_order() -> None:
 
     report = check(f, (X, unsorted), grad=lambda x, a: a.toarray()[0], argnums=0, rng=0)
     assert report.outcome is Outcome.PASS, str(report)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "hint"),
+    [
+        ((64, 10), (10,), "summed over axis 0 it would have that shape"),
+        ((8, 64, 10), (10,), "summed over axes 0 and 1 it would have that shape"),
+        ((4, 5, 3), (4, 1, 3), "summed over axis 1 it would have that shape"),
+        ((10, 5), (5, 10), "transposed it would have that shape"),
+        ((1, 10), (10,), "reshaped it would have that shape"),
+        ((3,), (), "summed over axis 0 it would have that shape"),
+        ((3,), (10,), ""),
+        ((), (10,), ""),
+        ((64, 9), (10,), ""),
+        ((4, 3), (4,), ""),
+    ],
+)
+def test_another_shape_says_what_would_fit(given: Any, expected: Any, hint: str) -> None:
+    report = check(lambda x: np.sum(x * x), np.ones(expected), grad=lambda x: np.ones(given), rng=0)
+    said = f"has shape {given}, expected {expected}" + (f"; {hint}" if hint else "")
+    assert (report.outcome, report.reason) == (Outcome.FAIL, Reason.SHAPE)
+    assert report.message.endswith(said)
+
+
+def test_a_diagonal_for_a_jacobian_says_so() -> None:
+    report = check(np.tanh, np.ones(4), jac=lambda x: 1 - np.tanh(x) ** 2, rng=0)
+    assert report.message.endswith(
+        "expected (4, 4); as a diagonal (np.diag) it would have that shape"
+    )
