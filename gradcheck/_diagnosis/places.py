@@ -167,7 +167,8 @@ def _flipped(problem: Problem, located: Located) -> Diagnosis | None:
     if not enough or problem.inputs.layout.size == 1 or _how(entries) != _OTHER_SIGN:
         return None
     text = f"the wrong entries are those {_OTHER_SIGN}"
-    if problem.scalar and all(np.all(a >= 0) for a in problem.answer(np.ones(1))):
+    asked_at_once = problem.scalar and problem.kind != "jvp"
+    if asked_at_once and np.all(problem.pullback(np.ones(1)) >= 0):
         text += ": the claim is never negative"
     return Diagnosis("sign", text)
 

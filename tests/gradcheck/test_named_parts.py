@@ -544,6 +544,23 @@ def test_a_forgotten_sign_is_named_where_it_matters(mode: Any) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"jvp": lambda x, u: np.sum(3 * x * x * u)},
+        {"vjp": lambda x, v: 3 * x * x * v},
+        {"jac": lambda x: 3 * x * x},
+    ],
+    ids=["jvp", "vjp", "jac"],
+)
+def test_a_forgotten_sign_is_named_in_other_claims(claim: Any) -> None:
+    x = np.random.default_rng(0).normal(size=6)
+    report = check(lambda x: np.sum(np.abs(x) ** 3), x, **claim, rng=0)
+    assert report.diagnosis is not None
+    assert report.diagnosis.kind == "sign"
+    assert "those where the sign is flipped" in report.diagnosis.sentence
+
+
 def test_a_single_entry_says_how_it_is_wrong() -> None:
     x = np.linspace(1.0, 2, 6)
 
